@@ -1,0 +1,44 @@
+# Every target runs in the environment that dev/bootstrap.sh makes; nothing but Python >= 3.11 with pip is assumed.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+VENV = $(shell dev/bootstrap.sh)
+RUN = PATH="$(VENV)/bin:$$PATH" PYTHONUNBUFFERED=1
+.PHONY: help demo test check fmt generate lock images up down bench chaos
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: ## operator on a cluster, an InsightEngine applied, a query answered
+	@$(RUN) python -m dev.demo
+
+test: ## everything that proves it: static checks, unit, real API server, real cluster
+	@$(RUN) python -m dev.testrun
+
+check: ## static checks and unit tests: what every commit must pass
+	@$(RUN) python -m dev.testrun --tier static --tier unit
+
+fmt: ## format and fix what can be fixed
+	@$(RUN) ruff format .
+	@$(RUN) ruff check --fix .
+
+generate: ## rewrite the generated files (CRD, chart copy, reference docs)
+	@$(RUN) python -m dev.generate
+
+lock: ## pin requirements/*.txt from pyproject.toml
+	@$(RUN) dev/lock.sh
+
+images: ## build the images and push them to the local registry
+	@$(RUN) python -m dev.images build
+
+up: ## bring the local cluster up
+	@$(RUN) python -m dev.cluster up
+
+down: ## take every trace of the local cluster down
+	@$(RUN) python -m dev.cluster down
+
+bench: ## measure the figures in docs/benchmarks.md
+	@$(RUN) python -m dev.bench
+
+chaos: ## run the fault campaigns at full size
+	@$(RUN) python -m dev.testrun --tier chaos

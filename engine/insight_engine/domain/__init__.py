@@ -1,0 +1,1 @@
+"""The engine's vocabulary. Pure: imports nothing but the standard library."""
