@@ -1,0 +1,41 @@
+"""What one pass knows of the world, as plain data. Types only: nothing here reads a cluster or decides anything."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Manifest = dict[str, Any]
+"""A Kubernetes object, or a part of one, as JSON."""
+
+ChildKey = tuple[str, str]
+"""Kind and name of a child, such as `("Deployment", "vanna-api")`."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecretFacts:
+    """What may be known of a Secret that a user gave, without its values.
+
+    Attributes:
+        labels: its labels; the opt-in label is among them or it may not be used.
+        keys: the names of its entries.
+    """
+
+    labels: Mapping[str, str]
+    keys: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """One InsightEngine and what exists of it.
+
+    Attributes:
+        resource: the InsightEngine as last read.
+        children: live child objects by kind and name, each as the API server last returned it.
+        pods: the live pods that belong to the children.
+        secrets: the Secrets that the spec refers to, None where there is none of that name.
+    """
+
+    resource: Manifest
+    children: Mapping[ChildKey, Manifest] = field(default_factory=dict)
+    pods: tuple[Manifest, ...] = ()
+    secrets: Mapping[str, SecretFacts | None] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""Pure: from what was observed to the `.status` that is shown."""
