@@ -54,3 +54,16 @@ class Grants:
 
     schemas: frozenset[str]
     tables: frozenset[str] = field(default_factory=frozenset)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whom a query runs for; a source may key its row-level rules on it.
+
+    Attributes:
+        user: name of the user.
+        role: what the user is.
+    """
+
+    user: str
+    role: Role
