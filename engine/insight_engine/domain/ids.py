@@ -1,0 +1,23 @@
+"""Identifiers. Pure but for the clock and the random source that callers may replace."""
+
+import re
+import secrets
+import time
+from typing import Final
+from uuid import UUID
+
+CORRELATION_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
+"""What is accepted as a caller's correlation id: safe in logs, headers and database session settings."""
+
+
+def uuid7(now_ms: int | None = None, entropy: bytes | None = None) -> UUID:
+    """A time-ordered id (RFC 9562 version 7), so that new rows land at the end of an index."""
+    milliseconds = time.time_ns() // 1_000_000 if now_ms is None else now_ms
+    noise = int.from_bytes(secrets.token_bytes(10) if entropy is None else entropy, "big")
+    value = (milliseconds & (1 << 48) - 1) << 80 | 0x7 << 76 | (noise >> 62 & 0xFFF) << 64 | 0b10 << 62
+    return UUID(int=value | noise & (1 << 62) - 1)
+
+
+def is_correlation_id(text: str) -> bool:
+    """Whether a caller's correlation id may be used as it is."""
+    return CORRELATION_ID.fullmatch(text) is not None
