@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
+from insight_engine.domain.credentials import SourceCredential
 from insight_engine.domain.jobs import Attempt, Failure, Job, NewJob, Outcome
-from insight_engine.domain.sources import DataSource
+from insight_engine.domain.sources import Caller, DataSource
 from insight_engine.domain.users import User
 
 if TYPE_CHECKING:
@@ -16,41 +16,31 @@ if TYPE_CHECKING:
     from insight_engine.sqlguard import PreparedQuery
 
 
-@dataclass(frozen=True, slots=True)
-class SourceCredential:
-    """How to log in to a source; either `uri`, or the separate parts (CNPG's keys). Never logged."""
-
-    uri: str | None = field(default=None, repr=False)
-    host: str | None = None
-    port: int | None = None
-    dbname: str | None = None
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-
-
 class Source(Protocol):
-    """A database that questions are asked of. Blocking: driven from one thread, except `cancel`."""
+    """A data source that can be asked. Every method blocks: call it from a thread."""
 
     def stream(
-        self, prepared: "PreparedQuery", *, query_id: str, correlation_id: str
+        self,
+        prepared: "PreparedQuery",
+        *,
+        query_id: str,
+        caller: Caller | None = None,
+        correlation_id: str | None = None,
     ) -> "Iterator[pa.RecordBatch]":
-        """Run the query read-only and yield its batches; at least one batch, empty if need be.
+        """Run a query on a connection of its own and yield its rows in bounded batches.
 
-        Both ids are visible to the database's own administrators (application_name or a session setting).
-
-        Raises:
-            SourceUnavailable: no connection.
-            SourceTimeout: the database was told to stop at `prepared.limits.timeout_s`.
-            SourceError: the database refused or failed the statement.
+        At least one batch comes, if only an empty one that carries the schema. Closing the iterator
+        early ends the database's work. Raises SourceError; QueryTimedOut after `prepared.limits.timeout_s`.
+        Both ids are visible to the database's own administrators, in its session settings.
         """
         ...
 
-    def cancel(self, query_id: str) -> None:
-        """End the database's work on that query; callable from any thread, a no-op when it already ended."""
+    def cancel(self, query_id: str) -> bool:
+        """End a running query's work, from any thread; True once the database has let go of it."""
         ...
 
     def close(self) -> None:
-        """Release the connection."""
+        """Cancel whatever runs and free everything held."""
         ...
 
 

@@ -70,15 +70,3 @@ class Unavailable(EngineError):
 
 class ConfigurationError(EngineError):
     """The process cannot run as configured; a person must act."""
-
-
-class SourceError(EngineError):
-    """A data source failed the query; the message is scrubbed of addresses and credentials."""
-
-
-class SourceUnavailable(SourceError):
-    """The source could not be reached or refused the login."""
-
-
-class SourceTimeout(SourceError):
-    """The source was stopped because the query ran out of time."""
