@@ -11,7 +11,7 @@ python=${PYTHON:-python3}
 "$python" -m pip --version >/dev/null 2>&1 || {
   echo "bootstrap: $python has no pip. Install it (Debian, Ubuntu: apt-get install python3-pip)." >&2; exit 1; }
 
-key=$( { cat "$root/requirements/dev.txt" "$root/pyproject.toml"; echo "$root"; "$python" -VV; } | sha256sum | cut -c1-16)
+key=$( { cat "$root/requirements/dev.txt"; echo "$root"; "$python" -VV; } | sha256sum | cut -c1-16)
 venv=$cache/venv/$key
 if [ ! -f "$venv/.complete" ]; then
   mkdir -p "$cache/venv"

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from dev.cluster import gotools, provider
 from dev.images import build
 from dev.install import (

@@ -4,6 +4,7 @@ import re
 import uuid
 
 import httpx
+
 from dev.kube import Kube
 from support.engine_client import EngineClient
 from support.waiting import eventually
