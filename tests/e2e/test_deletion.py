@@ -21,7 +21,11 @@ spec:
   api: {{replicas: 1}}
   workers: {{replicas: 1}}
   dataSources:
-    - {{name: sales, dialect: postgres, secretRef: {{name: sales-readonly}}, schemas: [public], roles: [admin]}}
+    - name: sales
+      dialect: postgres
+      secretRef: {{name: sales-readonly}}
+      schemas: [public]
+      roles: [admin]
 """
 CREDENTIALS = ["admin", "broker", "broker-admin", "database", "database-admin", "jwt", "state"]
 RETAINED = sorted(

@@ -63,9 +63,8 @@ def test_a_query_outlives_the_worker_that_ran_it(vanna: Kube, client: EngineClie
         within_s=120,
         every_s=0.25,
     )
-    print(
-        f"\n{victim} killed: {ended["state"]} on attempt {ended['attempt']} after {time.monotonic() - killed:.1f} s"
-    )
+    waited = time.monotonic() - killed
+    print(f"\n{victim} killed: {ended['state']} on attempt {ended['attempt']} after {waited:.1f} s")
     if ended["state"] == "succeeded":
         assert ended["attempt"] > 1
     else:
