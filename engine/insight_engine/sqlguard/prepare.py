@@ -1,9 +1,34 @@
-"""prepare(): judge a statement against policy and grants; the only maker of PreparedQuery. Pure."""
+"""prepare(): judge a statement against policy and grants; the only maker of PreparedQuery. Pure.
+
+The order is the defence: characters, tokens, shape, then the parser, then agreement of both readings, then
+every word, node and name. What passes is sealed as it stands; nothing is ever rewritten.
+"""
+
+from collections.abc import Iterator
+from itertools import islice
+
+from sqlglot import exp
+from sqlglot.dialects.dialect import Dialect as ParserDialect
+from sqlglot.errors import ErrorLevel, SqlglotError
 
 from insight_engine.domain.query import QueryLimits
-from insight_engine.domain.sources import Catalog, DataSource, Grants
-from insight_engine.sqlguard.sealed import Parameters, PreparedQuery, claim_sealer
+from insight_engine.domain.sources import Catalog, DataSource, Dialect, Grants
+from insight_engine.sqlguard.agreement import check_agreement
+from insight_engine.sqlguard.columns import check_columns
+from insight_engine.sqlguard.lexer import Kind, Token, read
+from insight_engine.sqlguard.names import Names, check_tables
+from insight_engine.sqlguard.parameters import check_parameters
+from insight_engine.sqlguard.policies import POLICIES
+from insight_engine.sqlguard.policy import Policy
+from insight_engine.sqlguard.reasons import Reason, ReasonCode, Rejected
+from insight_engine.sqlguard.sealed import Facts, Parameters, PreparedQuery, claim_sealer
+from insight_engine.sqlguard.shape import check_shape
+from insight_engine.sqlguard.text import Positions, check_text
+from insight_engine.sqlguard.tree import check_nodes, is_query
+from insight_engine.sqlguard.vocabulary import check_words
 
+MAX_REASONS = 20
+_FIRST_WORDS = frozenset({"select", "with", "values", "from"})
 _seal = claim_sealer()
 
 
@@ -27,6 +52,82 @@ def prepare(
         catalog: the source's tables and columns, when known: columns are then checked one by one.
 
     Raises:
-        Rejected: with every reason found, when it may not run.
+        Rejected: with the reasons found (at most 20), when it may not run.
     """
-    raise NotImplementedError
+    policy = POLICIES[source.dialect]
+    check_text(sql)
+    where = Positions(sql)
+    tokens = _statement(read(sql, policy), where)
+    check_shape(tokens, where)
+    text = sql[: tokens[-1].end]
+    tree = _parse(text, tokens, policy, where)
+    names = Names(policy, source, grants, catalog, where)
+    reasons = [*islice(_judge(tokens, tree, names), MAX_REASONS)]
+    values = tuple(parameters or ())
+    reasons += check_parameters(tokens, values, where)
+    if reasons:
+        raise Rejected(tuple(dict.fromkeys(reasons)))
+    tables = tuple(sorted(f"{schema}.{table}" for schema, table in names.tables))
+    return _seal(Facts(text, source, values, limits, tables, policy.digest))
+
+
+def policy_digest(dialect: Dialect) -> str:
+    """Fingerprint of the policy that judges a dialect."""
+    return POLICIES[dialect].digest
+
+
+def _statement(tokens: tuple[Token, ...], where: Positions) -> tuple[Token, ...]:
+    end = len(tokens)
+    while end and tokens[end - 1].kind is Kind.PUNCTUATION and tokens[end - 1].text == ";":
+        end -= 1
+    if not end:
+        raise Rejected((Reason(ReasonCode.EMPTY, "There is no statement: write a SELECT."),))
+    for token in tokens[:end]:
+        if token.kind is Kind.PUNCTUATION and token.text == ";":
+            message = "Only one statement may run: send each on its own."
+            raise Rejected((where.reason(ReasonCode.MULTIPLE_STATEMENTS, message, token.start),))
+    first = next((token for token in tokens[:end] if token.text != "("), tokens[0])
+    if first.kind is not Kind.WORD or first.text not in _FIRST_WORDS:
+        raise Rejected((_not_a_query(first, where),))
+    return tokens[:end]
+
+
+def _parse(text: str, tokens: tuple[Token, ...], policy: Policy, where: Positions) -> exp.Expr:
+    dialect = ParserDialect.get_or_raise(policy.dialect.value)
+    try:
+        parsed = dialect.tokenize(text)
+        check_agreement(tokens, parsed, where)
+        trees = dialect.parser(error_level=ErrorLevel.IMMEDIATE).parse(parsed, text)
+    except SqlglotError as error:
+        raise Rejected((_syntax(error, tokens[0], where),)) from None
+    except (RecursionError, ValueError, TypeError, KeyError, IndexError, AttributeError):
+        message = "The statement cannot be read: write it more plainly."
+        raise Rejected((where.reason(ReasonCode.SYNTAX, message, tokens[0].start),)) from None
+    tree = trees[0] if len(trees) == 1 else None
+    if tree is None:
+        message = "Only one statement may run: send each on its own."
+        raise Rejected((where.reason(ReasonCode.MULTIPLE_STATEMENTS, message, tokens[0].start),))
+    if not is_query(tree):
+        raise Rejected((_not_a_query(tokens[0], where),))
+    return tree
+
+
+def _judge(tokens: tuple[Token, ...], tree: exp.Expr, names: Names) -> Iterator[Reason]:
+    yield from check_words(tokens, tree, names.policy, names.where)
+    yield from check_nodes(tree, names.policy, names.where)
+    yield from check_tables(tree, names)
+    yield from check_columns(tree, names)
+
+
+def _syntax(error: SqlglotError, first: Token, where: Positions) -> Reason:
+    details = getattr(error, "errors", None) or [{}]
+    message = "The statement cannot be read from here on: check the spelling, commas and brackets."
+    line, column = details[0].get("line"), details[0].get("col")
+    if isinstance(line, int) and isinstance(column, int):
+        return Reason(ReasonCode.SYNTAX, message, line, column)
+    return where.reason(ReasonCode.SYNTAX, message, first.start)
+
+
+def _not_a_query(first: Token, where: Positions) -> Reason:
+    message = "Only queries may run: start with SELECT, WITH or VALUES."
+    return where.reason(ReasonCode.NOT_A_QUERY, message, first.start)

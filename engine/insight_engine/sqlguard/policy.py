@@ -1,0 +1,72 @@
+"""What a policy is: the shape of each dialect's data file in `policies/`. Pure."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+
+from importlib.metadata import version
+from sqlglot import exp
+
+from insight_engine.domain.sources import Dialect
+
+
+def words(text: str) -> frozenset[str]:
+    """The set of blank-separated words of a block of text."""
+    return frozenset(text.split())
+
+
+@dataclass(frozen=True, eq=False)
+class Policy:
+    """Everything one dialect allows; what is not named here is refused.
+
+    Attributes:
+        dialect: which dialect, by the parser's name too.
+        keywords: words of the grammar that a statement may use.
+        reserved: words that the database never takes for a plain name; refused unless in `keywords`.
+        functions: names that may stand before a parenthesis.
+        types: type names, usable in casts and before a literal.
+        operators: symbols.
+        nodes: kinds of syntax-tree nodes; functions are judged by name and may be of any kind.
+        data_types: the parser's names of the types that a cast may target.
+        default_schema: the schema of unqualified tables when the source names none.
+        system_schemas: schemas that nobody is granted.
+        system_prefixes: beginnings of table names that are the database's own.
+        system_tables: further such names.
+        column_functions: names that, written after a qualifier, could be a function call.
+        bounded: function → (argument index, largest literal): others must be small literals too.
+        case_sensitive_quotes: whether a quoted name keeps its case.
+        greedy_operators: whether the database reads the longest run of symbols as one operator.
+        escape_strings: whether E'…' literals exist.
+        parameter_pattern: regular expression of a placeholder.
+    """
+
+    dialect: Dialect
+    keywords: frozenset[str]
+    reserved: frozenset[str]
+    functions: frozenset[str]
+    types: frozenset[str]
+    operators: frozenset[str]
+    nodes: frozenset[type[exp.Expr]]
+    data_types: frozenset[str]
+    default_schema: str
+    system_schemas: frozenset[str]
+    system_prefixes: tuple[str, ...]
+    system_tables: frozenset[str]
+    column_functions: frozenset[str]
+    bounded: Mapping[str, tuple[int, int]]
+    case_sensitive_quotes: bool
+    greedy_operators: bool
+    escape_strings: bool
+    parameter_pattern: str
+
+    @cached_property
+    def digest(self) -> str:
+        """Short fingerprint of all of the above and of the parser's version."""
+        lines = [f"sqlglot={version("sqlglot")}"]
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if isinstance(value, frozenset):
+                value = sorted(v.__name__ if isinstance(v, type) else v for v in value)
+            lines.append(f"{item.name}={sorted(value.items()) if isinstance(value, Mapping) else value}")
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
