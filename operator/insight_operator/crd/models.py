@@ -1,0 +1,324 @@
+"""The spec of an InsightEngine: the source of truth for the CRD, its defaults and its reference page.
+
+A field stands here only when something implements it. A default, once released, is frozen.
+"""
+
+from enum import StrEnum
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from insight_operator.crd.base import (
+    DNS_LABEL,
+    SET,
+    Model,
+    ObjectName,
+    Rule,
+    SecretReference,
+    StorageSize,
+    Unique,
+    list_map,
+)
+from insight_operator.crd.pods import Pods, Scheduling
+from insight_operator.crd.resources import ApiResources, BrokerResources, DatabaseResources, WorkerResources
+from insight_operator.crd.workload import (
+    DisruptionBudget,
+    LivenessProbe,
+    LogLevel,
+    ReadinessProbe,
+    SecurityContext,
+)
+
+NAME_LIMIT = 40
+IMAGE_REFERENCE = r"^[a-z0-9][a-zA-Z0-9._:/-]*[a-zA-Z0-9](@sha256:[a-f0-9]{64})?$"
+
+
+def _one_of(model: "Database | Broker") -> bool:
+    return (model.managed is None) != (model.external is None)
+
+
+def _exclusive(kind: str) -> tuple[Rule, ...]:
+    return (
+        Rule("has(self.managed) != has(self.external)", "give exactly one of managed and external", _one_of),
+        Rule(
+            "has(self.managed) == has(oldSelf.managed)",
+            f"a {kind} cannot change between managed and external: create a new InsightEngine",
+            None,
+        ),
+    )
+
+
+class Storage(Model):
+    """The volume of a managed component."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "quantity(self.size).compareTo(quantity(oldSelf.size)) >= 0",
+            "a volume cannot shrink: keep the old size or a larger one",
+            None,
+            "size",
+        ),
+        Rule(
+            "has(self.storageClassName) == has(oldSelf.storageClassName) && "
+            "(!has(self.storageClassName) || self.storageClassName == oldSelf.storageClassName)",
+            "the storage class of an existing volume cannot change",
+            None,
+        ),
+    )
+
+    size: StorageSize
+    """Size of the volume, with a unit (`10Gi`). It may grow, never shrink."""
+    storage_class_name: ObjectName | None = None
+    """StorageClass of the volume; the cluster's default when absent."""
+
+
+class DatabaseStorage(Storage):
+    """The volume of the managed PostgreSQL."""
+
+    size: StorageSize = "10Gi"
+    """Size of the volume, with a unit (`10Gi`). It may grow, never shrink."""
+
+
+class BrokerStorage(Storage):
+    """The volume of the managed Redis."""
+
+    size: StorageSize = "1Gi"
+    """Size of the volume, with a unit (`1Gi`). It may grow, never shrink."""
+
+
+ImageReference = Annotated[str, Field(pattern=IMAGE_REFERENCE, min_length=2, max_length=512)]
+
+
+class ManagedDatabase(Model):
+    """A PostgreSQL that the operator runs beside the engine."""
+
+    storage: DatabaseStorage = DatabaseStorage()
+    """Its volume."""
+    resources: DatabaseResources = DatabaseResources()
+    """What it may use."""
+    image: ImageReference | None = None
+    """Its image; the operator's own choice when absent. The repository must be on the operator's allowlist."""
+
+
+class ManagedBroker(Model):
+    """A Redis that the operator runs beside the engine."""
+
+    storage: BrokerStorage = BrokerStorage()
+    """Its volume."""
+    resources: BrokerResources = BrokerResources()
+    """What it may use."""
+    image: ImageReference | None = None
+    """Its image; the operator's own choice when absent. The repository must be on the operator's allowlist."""
+
+
+class External(Model):
+    """A server that somebody else runs."""
+
+    secret_ref: SecretReference
+    """Secret with its address and login: the entry `uri`, or `host`, `port`, `username`, `password` (and `dbname`)."""
+
+
+class Database(Model):
+    """The PostgreSQL that holds users, jobs and results: exactly one of `managed` and `external`."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = _exclusive("database")
+
+    managed: ManagedDatabase | None = None
+    """Let the operator run it."""
+    external: External | None = None
+    """Use one that exists."""
+
+
+class Broker(Model):
+    """The Redis that wakes workers: exactly one of `managed` and `external`."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = _exclusive("broker")
+
+    managed: ManagedBroker | None = None
+    """Let the operator run it."""
+    external: External | None = None
+    """Use one that exists."""
+
+
+class Dialect(StrEnum):
+    """SQL dialects a data source may speak."""
+
+    POSTGRES = "postgres"
+
+
+class Role(StrEnum):
+    """What a user is."""
+
+    VIEWER = "viewer"
+    ANALYST = "analyst"
+    ADMIN = "admin"
+
+
+SchemaName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_$-]*$", min_length=1, max_length=63)]
+
+
+class DataSource(Model):
+    """A database that questions are asked of."""
+
+    name: Annotated[str, Field(pattern=DNS_LABEL, min_length=1, max_length=40)]
+    """Name that callers use, unique within the InsightEngine."""
+    dialect: Dialect
+    """SQL dialect it speaks."""
+    secret_ref: SecretReference
+    """Secret with its address and a read-only login: `uri`, or `host`, `port`, `dbname`, `username`, `password`."""
+    schemas: Annotated[
+        tuple[SchemaName, ...], Unique, Field(min_length=1, max_length=32, json_schema_extra=SET)
+    ] = ("public",)
+    """Schemas that may be read; unqualified tables are looked up in the first."""
+    roles: Annotated[tuple[Role, ...], Unique, Field(min_length=1, max_length=3, json_schema_extra=SET)] = (
+        Role.ANALYST,
+        Role.ADMIN,
+    )
+    """Roles that may query it."""
+
+
+class PullPolicy(StrEnum):
+    """When a node asks the registry for an image."""
+
+    ALWAYS = "Always"
+    IF_NOT_PRESENT = "IfNotPresent"
+    NEVER = "Never"
+
+
+class Image(Model):
+    """The engine image; what is absent comes from the operator's settings."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "!has(self.repository) || has(self.tag) || has(self.digest)",
+            "a repository needs a tag or a digest beside it",
+            lambda image: image.repository is None or image.tag is not None or image.digest is not None,
+        ),
+    )
+
+    repository: (
+        Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._:/-]*[a-z0-9]$", min_length=2, max_length=255)]
+        | None
+    ) = None
+    """Repository, with its registry; it must be on the operator's allowlist."""
+    tag: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", max_length=128)] | None = None
+    """Tag."""
+    digest: Annotated[str, Field(pattern=r"^sha256:[a-f0-9]{64}$", max_length=71)] | None = None
+    """Digest; it rules when a tag is given too."""
+    pull_policy: PullPolicy = PullPolicy.IF_NOT_PRESENT
+    """When a node asks the registry for it."""
+    pull_secrets: Annotated[
+        tuple[SecretReference, ...], Field(max_length=8, json_schema_extra=list_map("name"))
+    ] = ()
+    """Secrets of type kubernetes.io/dockerconfigjson that open the registry."""
+
+
+class Api(Model):
+    """The HTTP API."""
+
+    replicas: Annotated[int, Field(ge=1, le=50)] = 2
+    """Number of pods."""
+    processes: Annotated[int, Field(ge=1, le=16)] = 2
+    """Server processes in each pod."""
+    resources: ApiResources = ApiResources()
+    """What each pod may use."""
+    liveness_probe: LivenessProbe = LivenessProbe()
+    """When a pod counts as hung and is restarted. It asks the process only, never the database."""
+    readiness_probe: ReadinessProbe = ReadinessProbe()
+    """When a pod is given requests."""
+    security_context: SecurityContext = SecurityContext()
+    """Which user the pods run as."""
+    disruption_budget: DisruptionBudget = DisruptionBudget()
+    """How many pods a drain may take at once."""
+    log_level: LogLevel = LogLevel.INFO
+    """Least severe log line that is written."""
+
+
+class Workers(Model):
+    """The workers that run queries."""
+
+    replicas: Annotated[int, Field(ge=1, le=200)] = 2
+    """Number of pods; `kubectl scale` sets it."""
+    concurrency: Annotated[int, Field(ge=1, le=64)] = 4
+    """Queries that each pod runs at once."""
+    resources: WorkerResources = WorkerResources()
+    """What each pod may use."""
+    termination_grace_period_seconds: Annotated[int, Field(ge=30, le=3600)] = 300
+    """Seconds a stopping pod has to finish its queries."""
+    security_context: SecurityContext = SecurityContext()
+    """Which user the pods run as."""
+    disruption_budget: DisruptionBudget = DisruptionBudget()
+    """How many pods a drain may take at once."""
+    log_level: LogLevel = LogLevel.INFO
+    """Least severe log line that is written."""
+
+
+class BootstrapAdmin(Model):
+    """The first administrator."""
+
+    secret_ref: SecretReference
+    """Secret with the entries `username` and `password`."""
+
+
+SECONDS_PER_UNIT = {"s": 1, "m": 60, "h": 3600}
+
+
+def seconds(text: str) -> int:
+    """Return the seconds of a duration that matched its pattern."""
+    return int(text[:-1]) * SECONDS_PER_UNIT[text[-1]]
+
+
+class Auth(Model):
+    """Who may log in and for how long."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "duration(self.accessTokenTTL) >= duration('60s') && duration(self.accessTokenTTL) <= duration('720h')",
+            "must be between 60s and 720h",
+            lambda auth: 60 <= seconds(auth.access_token_ttl) <= 720 * 3600,
+            "accessTokenTTL",
+        ),
+    )
+
+    access_token_ttl: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,6}[smh]$", max_length=8)] = Field(
+        default="24h", alias="accessTokenTTL"
+    )
+    """How long an access token is good for: a number with `s`, `m` or `h`, from 60s to 720h."""
+    bootstrap_admin: BootstrapAdmin | None = None
+    """The first administrator; without it one is made and its password kept in the Secret `<name>-admin`."""
+
+
+class DeletionPolicy(StrEnum):
+    """What becomes of volumes and credentials when the InsightEngine is deleted."""
+
+    RETAIN = "Retain"
+    DELETE = "Delete"
+
+
+class EngineSpec(Model):
+    """What an InsightEngine shall be. Every field has a default."""
+
+    database: Database = Database(managed=ManagedDatabase())
+    """The PostgreSQL that holds users, jobs and results."""
+    broker: Broker = Broker(managed=ManagedBroker())
+    """The Redis that wakes workers."""
+    data_sources: Annotated[
+        tuple[DataSource, ...], Field(max_length=32, json_schema_extra=list_map("name"))
+    ] = ()
+    """The databases that questions are asked of."""
+    image: Image = Image()
+    """The engine image."""
+    api: Api = Api()
+    """The HTTP API."""
+    workers: Workers = Workers()
+    """The workers that run queries."""
+    auth: Auth = Auth()
+    """Who may log in and for how long."""
+    scheduling: Scheduling = Scheduling()
+    """Where pods may run."""
+    pods: Pods = Pods()
+    """Labels, annotations and environment added to every pod of the engine."""
+    deletion_policy: DeletionPolicy = DeletionPolicy.RETAIN
+    """Whether volumes and credentials outlive the InsightEngine; one of the same name takes them up again."""
+    suspend: bool = False
+    """Stop changing anything; status stays true."""

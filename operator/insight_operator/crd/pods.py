@@ -1,0 +1,148 @@
+"""What may be added to pods and where they may run.
+
+There is no pod template here on purpose: a resource must not give its author more rights than they have, so
+anything that reaches into the process or the cluster's own labels is refused.
+"""
+
+import re
+from enum import StrEnum
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from insight_operator.crd.base import Model, ObjectName, Rule, list_map
+
+LABEL_NAME = r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"
+LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
+RESERVED_KEY = r"^(app|pod-template-hash|controller-revision-hash|job-name|controller-uid)$|kubernetes\.io/|k8s\.io/|insightengine\.io/"
+RESERVED_ENV = r"^(LD_|PYTHON|INSIGHT_|GUNICORN_|CELERY_|PG|SSL_|OPENSSL_|PATH$|HOME$)|_PROXY$"
+SECRET_ENV = r"PASSWORD|PASSWD|SECRET|TOKEN|CREDENTIAL|PRIVATE_KEY|API_?KEY"  # noqa: S105 - a pattern, not a password
+
+LabelText = Annotated[str, Field(pattern=LABEL_VALUE, max_length=63)]
+AnnotationText = Annotated[str, Field(max_length=4096)]
+
+
+def _keys_are_names(values: dict[str, str]) -> bool:
+    return all(re.fullmatch(LABEL_NAME, key) and len(key) <= 317 for key in values)
+
+
+def _keys_are_free(values: dict[str, str]) -> bool:
+    return not any(re.search(RESERVED_KEY, key) for key in values)
+
+
+def _key_rules(field: str) -> tuple[Rule, ...]:
+    quoted = RESERVED_KEY.replace("\\", "\\\\")
+    return (
+        Rule(
+            f"!has(self.{field}) || self.{field}.all(key, size(key) <= 317 && key.matches('{LABEL_NAME}'))",
+            "keys must be label names: letters, digits, '-', '_' and '.', with an optional DNS prefix and '/'",
+            lambda pods: _keys_are_names(getattr(pods, field)),
+            field,
+        ),
+        Rule(
+            f"!has(self.{field}) || !self.{field}.exists(key, key.matches('{quoted}'))",
+            "app, kubernetes.io/, k8s.io/ and insightengine.io/ are reserved: use another prefix",
+            lambda pods: _keys_are_free(getattr(pods, field)),
+            field,
+        ),
+    )
+
+
+class EnvironmentVariable(Model):
+    """A plain value in the environment of API and worker containers."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            f"!self.name.upperAscii().matches('{RESERVED_ENV}')",
+            "this name is reserved: it could change what the process runs or where it connects to",
+            lambda variable: not re.search(RESERVED_ENV, variable.name.upper()),
+            "name",
+        ),
+        Rule(
+            f"!self.name.upperAscii().matches('{SECRET_ENV}')",
+            "secrets do not belong into the environment: use a secretRef field",
+            lambda variable: not re.search(SECRET_ENV, variable.name.upper()),
+            "name",
+        ),
+    )
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", min_length=1, max_length=128)]
+    """Name of the variable; LD_*, PYTHON*, INSIGHT_*, *_PROXY and the like are refused."""
+    value: Annotated[str, Field(max_length=4096)]
+    """Its value, visible to everyone who may read the resource."""
+
+
+class Pods(Model):
+    """Labels, annotations and environment added to every pod of the engine."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (*_key_rules("labels"), *_key_rules("annotations"))
+
+    labels: Annotated[dict[str, LabelText], Field(max_length=32)] = {}  # noqa: RUF012 - pydantic copies it
+    """Labels added to every pod."""
+    annotations: Annotated[dict[str, AnnotationText], Field(max_length=32)] = {}  # noqa: RUF012
+    """Annotations added to every pod."""
+    extra_env: Annotated[
+        tuple[EnvironmentVariable, ...], Field(max_length=32, json_schema_extra=list_map("name"))
+    ] = ()
+    """Environment variables added to API and worker containers."""
+
+
+class Effect(StrEnum):
+    """What a taint does to pods that do not tolerate it."""
+
+    NO_SCHEDULE = "NoSchedule"
+    PREFER_NO_SCHEDULE = "PreferNoSchedule"
+    NO_EXECUTE = "NoExecute"
+
+
+class TolerationOperator(StrEnum):
+    """How a toleration matches a taint."""
+
+    EXISTS = "Exists"
+    EQUAL = "Equal"
+
+
+class Toleration(Model):
+    """A taint that pods put up with."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "self.operator != 'Exists' || !has(self.value)",
+            "operator Exists takes no value",
+            lambda toleration: (
+                toleration.operator is not TolerationOperator.EXISTS or toleration.value is None
+            ),
+            "value",
+        ),
+    )
+
+    key: Annotated[str, Field(pattern=LABEL_NAME, min_length=1, max_length=317)]
+    """Key of the taint."""
+    operator: TolerationOperator = TolerationOperator.EQUAL
+    """How the value is compared."""
+    value: LabelText | None = None
+    """Value of the taint."""
+    effect: Effect | None = None
+    """Effect of the taint; every effect when absent."""
+    toleration_seconds: Annotated[int, Field(ge=0, le=86400)] | None = None
+    """Seconds a pod stays after a NoExecute taint appears; for ever when absent."""
+
+
+class Scheduling(Model):
+    """Where pods may run."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            f"!has(self.nodeSelector) || self.nodeSelector.all(key, size(key) <= 317 && key.matches('{LABEL_NAME}'))",
+            "keys must be label names",
+            lambda scheduling: _keys_are_names(scheduling.node_selector),
+            "nodeSelector",
+        ),
+    )
+
+    node_selector: Annotated[dict[str, LabelText], Field(max_length=32)] = {}  # noqa: RUF012
+    """Labels that a node must carry."""
+    tolerations: Annotated[tuple[Toleration, ...], Field(max_length=32)] = ()
+    """Taints that pods put up with."""
+    priority_class_name: ObjectName | None = None
+    """PriorityClass of every pod."""
