@@ -63,7 +63,7 @@ class Policy:
     @cached_property
     def digest(self) -> str:
         """Short fingerprint of all of the above and of the parser's version."""
-        lines = [f"sqlglot={version("sqlglot")}"]
+        lines = [f"sqlglot={version('sqlglot')}"]
         for item in fields(self):
             value = getattr(self, item.name)
             if isinstance(value, frozenset):
