@@ -1,0 +1,126 @@
+"""What the watches and our own writes last showed, in memory. It holds no truth: a restart fills it anew.
+
+An object never goes back to an older version, so a late event cannot undo what a write just returned, and the
+echo of a write wakes nobody.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from insight_operator import naming
+from insight_operator.cluster import kinds
+from insight_operator.cluster.client import Listing
+from insight_operator.cluster.ownership import controller, is_shared
+from insight_operator.snapshot import Manifest
+
+Key = tuple[str, str]
+"""Namespace and name of an InsightEngine."""
+
+_Place = tuple[str, str, str]
+_BOOKKEEPING = frozenset({"resourceVersion", "managedFields"})
+
+
+class Store:
+    """InsightEngines, their children and pods by place. Who manages which field is left out."""
+
+    def __init__(self) -> None:
+        self._objects: dict[_Place, Manifest] = {}
+        self._owned: defaultdict[Key, set[_Place]] = defaultdict(set)
+
+    def get(self, kind: str, namespace: str, name: str) -> Manifest | None:
+        """Return an object as last seen."""
+        return self._objects.get((kind, namespace, name))
+
+    def engines(self) -> list[Key]:
+        """Return the keys of all InsightEngines."""
+        return [(namespace, name) for kind, namespace, name in self._objects if kind == naming.KIND]
+
+    def owned(self, key: Key) -> Iterator[Manifest]:
+        """Return what belongs to an InsightEngine of this name, pods included."""
+        places = sorted(self._owned.get(key, ()))
+        return (self._objects[place] for place in places)
+
+    def put(self, manifest: Manifest) -> bool:
+        """Take in an object that a write returned or an event showed; tell whether that is news."""
+        place = _place(manifest)
+        known = self._objects.get(place)
+        if known is not None and not _supersedes(manifest, known):
+            return False
+        compact = _compact(manifest)
+        self._remove(place)
+        self._objects[place] = compact
+        if manifest["kind"] != naming.KIND and (key := owner(manifest)):
+            self._owned[key].add(place)
+        return known is None or _essence(compact) != _essence(known)
+
+    def note(self, event: str | None, manifest: Manifest) -> set[Key]:
+        """Take in a watch event; return the keys of the InsightEngines for which it is news."""
+        place = _place(manifest)
+        known = self._objects.get(place)
+        keys = {key for key in (owner(manifest), owner(known) if known else None) if key}
+        if event != "DELETED":
+            return keys if self.put(manifest) else set()
+        if known is None or known["metadata"]["uid"] != manifest["metadata"]["uid"]:
+            return set()
+        self._remove(place)
+        return keys
+
+    def replace(self, kind: str, namespace: str, listing: Listing) -> set[Key]:
+        """Take in a whole list, which may be a moment old; return the keys for which it holds news."""
+        woken: set[Key] = set()
+        for item in listing.items:
+            woken |= self.note(None, item)
+        listed = {_place(item) for item in listing.items}
+        for place in [place for place in self._objects if place[:2] == (kind, namespace)]:
+            known = self._objects[place]
+            if place not in listed and _version(known) <= listing.resource_version:
+                woken |= self.note("DELETED", known)
+        return woken
+
+    def _remove(self, place: _Place) -> None:
+        known = self._objects.pop(place, None)
+        key = owner(known) if known else None
+        if key is not None and key in self._owned:
+            self._owned[key].discard(place)
+            if not self._owned[key]:
+                del self._owned[key]
+
+
+def owner(manifest: Manifest) -> Key | None:
+    """Return the key of the InsightEngine an object belongs to: itself, its controller, or its label."""
+    metadata = manifest["metadata"]
+    namespace = str(metadata.get("namespace", ""))
+    if manifest["kind"] == naming.KIND:
+        return namespace, str(metadata["name"])
+    holder = controller(manifest)
+    if holder is not None and holder.get("kind") == naming.KIND:
+        return namespace, str(holder["name"])
+    name = (metadata.get("labels") or {}).get(naming.ENGINE_LABEL)
+    return (namespace, str(name)) if name else None
+
+
+def _place(manifest: Manifest) -> _Place:
+    metadata = manifest["metadata"]
+    return str(manifest["kind"]), str(metadata.get("namespace", "")), str(metadata["name"])
+
+
+def _version(manifest: Manifest) -> int:
+    return int(manifest["metadata"].get("resourceVersion") or 0)
+
+
+def _supersedes(manifest: Manifest, known: Manifest) -> bool:
+    return _version(manifest) > _version(known)
+
+
+def _compact(manifest: Manifest) -> Manifest:
+    """Drop managedFields, half of an object's size; an empty list stays where nobody shares what is ours."""
+    metadata = {key: value for key, value in manifest["metadata"].items() if key != "managedFields"}
+    kind = kinds.BY_KIND.get(manifest["kind"])
+    if kind is not None and not is_shared(manifest, kind):
+        metadata["managedFields"] = []
+    return {**manifest, "metadata": metadata}
+
+
+def _essence(manifest: Manifest) -> Manifest:
+    metadata = {key: value for key, value in manifest["metadata"].items() if key not in _BOOKKEEPING}
+    return {**manifest, "metadata": metadata}

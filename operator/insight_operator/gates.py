@@ -1,0 +1,78 @@
+"""What may be written now and what may go: pure decisions of one pass over its plan and what was observed."""
+
+import json
+from collections.abc import Iterable, Sequence
+
+from insight_operator import naming
+from insight_operator.cluster import inventory, kinds, ownership
+from insight_operator.snapshot import Manifest, Observed
+from insight_operator.status.migration import migration
+from insight_operator.validate import ValidatedEngine
+
+
+def suspended(resource: Manifest) -> bool:
+    """Tell whether the user asked that nothing be written but the status."""
+    return bool(resource.get("spec", {}).get("suspend"))
+
+
+def at_rest(status: Manifest) -> bool:
+    """Tell whether nothing is under way: ready, stalled, or suspended."""
+    on = {item["type"] for item in status.get("conditions", ()) if item["status"] == "True"}
+    return bool(on & {"Ready", "Stalled", "Suspended"})
+
+
+def is_open(stage: int, engine: ValidatedEngine, planned: Sequence[Manifest], observed: Observed) -> bool:
+    """Tell whether a stage may be applied: the migrate Job needs a database, Deployments its success."""
+    if stage < (kinds.JOB.stage or 0):
+        return True
+    if _migrated(engine, observed):
+        return True
+    return stage == kinds.JOB.stage and _database_ready(engine, planned, observed)
+
+
+def jobs(engine: ValidatedEngine, wanted: list[Manifest], observed: Observed) -> list[Manifest]:
+    """Return the Jobs to apply: one that succeeded and was cleared away since need not run again."""
+    if not _migrated(engine, observed):
+        return wanted
+    return [job for job in wanted if (job["kind"], job["metadata"]["name"]) in observed.children]
+
+
+def orphans(engine: ValidatedEngine, planned: Sequence[Manifest], observed: Observed) -> list[Manifest]:
+    """Return the children that no plan names any more and that may be deleted."""
+    named = {(manifest["kind"], manifest["metadata"]["name"]) for manifest in planned}
+    named.add((kinds.CONFIG_MAP.kind, naming.child(engine, inventory.PART)))
+    return [
+        live
+        for key, live in observed.children.items()
+        if key not in named
+        and kinds.BY_KIND[live["kind"]].prunable
+        and (ownership.controller(live) or {}).get("uid") == engine.uid
+        and not live["metadata"].get("deletionTimestamp")
+    ]
+
+
+def unused(orphaned: Iterable[Manifest], templates: Iterable[Manifest]) -> list[Manifest]:
+    """Leave out ConfigMaps that a ReplicaSet or pod still names: a rollback would need them."""
+    text = json.dumps([template.get("spec", {}) for template in templates])
+    return [
+        orphan
+        for orphan in orphaned
+        if orphan["kind"] != kinds.CONFIG_MAP.kind or json.dumps(orphan["metadata"]["name"]) not in text
+    ]
+
+
+def _migrated(engine: ValidatedEngine, observed: Observed) -> bool:
+    previous = observed.resource.get("status") or {}
+    return migration(engine, observed, previous).outcome == "succeeded"
+
+
+def _database_ready(engine: ValidatedEngine, planned: Sequence[Manifest], observed: Observed) -> bool:
+    key = (kinds.STATEFUL_SET.kind, naming.child(engine, naming.POSTGRES))
+    if key not in {(manifest["kind"], manifest["metadata"]["name"]) for manifest in planned}:
+        return True
+    live = observed.children.get(key)
+    if live is None:
+        return False
+    status = live.get("status", {})
+    current = status.get("observedGeneration") == live["metadata"].get("generation")
+    return bool(current and status.get("readyReplicas", 0) >= live["spec"].get("replicas", 1))

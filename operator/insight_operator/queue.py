@@ -1,0 +1,165 @@
+"""The work queue: each key at most once at a time, wishes for the same key merged, failures spaced out.
+
+A key whose work was begun goes before keys never looked at, so that the first of many is finished long before
+the last. Nothing here knows what a key means, and nothing imports kopf.
+"""
+
+import asyncio
+import random
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+
+BACKOFF_FIRST_S = 1.0
+BACKOFF_LIMIT_S = 300.0
+
+
+class Verdict(StrEnum):
+    """How one piece of work ended."""
+
+    SETTLED = "settled"
+    WAITING = "waiting"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the queue needs to know of a piece of work that ended.
+
+    Attributes:
+        verdict: SETTLED and REFUSED end the key's priority; FAILED spaces out the next attempts.
+        again_after_s: when to try again unasked; None waits to be asked. FAILED chooses for itself.
+    """
+
+    verdict: Verdict
+    again_after_s: float | None = None
+
+
+class WorkQueue(Generic[K]):
+    """Runs `work` for every key that was added.
+
+    Args:
+        work: does the work of one key; what it raises counts as FAILED.
+        concurrency: how many keys are worked on at once.
+        jitter: factor on a back-off, so that many failures do not return together.
+        backoff_first_s: wait after a first failure; doubles with each further one up to five minutes.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[K], Awaitable[Outcome]],
+        concurrency: int,
+        jitter: Callable[[], float] = lambda: random.uniform(0.8, 1.2),
+        backoff_first_s: float = BACKOFF_FIRST_S,
+    ) -> None:
+        self._work = work
+        self._concurrency = concurrency
+        self._jitter = jitter
+        self._backoff_first_s = backoff_first_s
+        self._ready: OrderedDict[K, float] = OrderedDict()
+        self._begun: set[K] = set()
+        self._running: dict[K, asyncio.Task[None]] = {}
+        self._dirty: set[K] = set()
+        self._later: dict[K, asyncio.TimerHandle] = {}
+        self._failures: dict[K, int] = {}
+        self._open = False
+
+    @property
+    def depth(self) -> int:
+        """How many keys wait for their turn."""
+        return len(self._ready)
+
+    @property
+    def age_s(self) -> float:
+        """Seconds for which the longest waiting key has waited for its turn."""
+        now = asyncio.get_running_loop().time()
+        return max((now - since for since in self._ready.values()), default=0.0)
+
+    def start(self) -> None:
+        """Begin to work; what was added before waits until now."""
+        self._open = True
+        self._pump()
+
+    async def stop(self) -> None:
+        """Begin nothing more and cancel what runs; every write is safe to be cut short."""
+        self._open = False
+        for timer in self._later.values():
+            timer.cancel()
+        running = list(self._running.values())
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    def add(self, key: K, after_s: float = 0.0) -> None:
+        """Ask for a key's work, now or later; asking twice is asking once, and the sooner one counts."""
+        if after_s > 0:
+            self._postpone(key, after_s)
+            return
+        if timer := self._later.pop(key, None):
+            timer.cancel()
+        if key in self._running:
+            self._dirty.add(key)
+        elif key not in self._ready:
+            self._ready[key] = asyncio.get_running_loop().time()
+            self._pump()
+
+    def forget(self, key: K) -> None:
+        """Drop what is remembered of a key that is gone for good."""
+        self._begun.discard(key)
+        self._failures.pop(key, None)
+        if timer := self._later.pop(key, None):
+            timer.cancel()
+
+    def _postpone(self, key: K, after_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        due = loop.time() + after_s
+        planned = self._later.get(key)
+        if key in self._ready or (planned is not None and planned.when() <= due):
+            return
+        if planned is not None:
+            planned.cancel()
+        self._later[key] = loop.call_at(due, self._due, key)
+
+    def _due(self, key: K) -> None:
+        self._later.pop(key, None)
+        self.add(key)
+
+    def _pump(self) -> None:
+        while self._open and self._ready and len(self._running) < self._concurrency:
+            key = next((waiting for waiting in self._ready if waiting in self._begun), None)
+            key = next(iter(self._ready)) if key is None else key
+            del self._ready[key]
+            self._begun.add(key)
+            self._running[key] = asyncio.create_task(self._run(key), name=f"work {key}")
+
+    async def _run(self, key: K) -> None:
+        outcome = Outcome(Verdict.FAILED)
+        try:
+            outcome = await self._work(key)
+        finally:
+            self._running.pop(key, None)
+            self._finish(key, outcome)
+
+    def _finish(self, key: K, outcome: Outcome) -> None:
+        again_after_s = outcome.again_after_s
+        if outcome.verdict is Verdict.FAILED:
+            failures = self._failures[key] = self._failures.get(key, 0) + 1
+            doubled = self._backoff_first_s * 2.0 ** min(failures - 1, 16)
+            again_after_s = min(doubled, BACKOFF_LIMIT_S) * self._jitter()
+        else:
+            self._failures.pop(key, None)
+        if outcome.verdict in {Verdict.SETTLED, Verdict.REFUSED}:
+            self._begun.discard(key)
+        if not self._open:
+            return
+        if key in self._dirty:
+            self._dirty.discard(key)
+            self.add(key)
+        elif again_after_s is not None:
+            self.add(key, again_after_s)
+        self._pump()

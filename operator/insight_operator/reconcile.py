@@ -1,0 +1,179 @@
+"""THE SPINE: observe → validate → credentials → plan → apply by stages → prune → derive → one status write.
+
+Every pass starts from what exists and may be cut short after any write: the next one goes on from there.
+Nothing is decided here that a pure module can decide, and nothing is remembered between passes.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from insight_operator import gates, naming
+from insight_operator.cluster import errors, inventory, kinds
+from insight_operator.cluster.apply import Applier
+from insight_operator.cluster.client import STATUS_MANAGER, Client
+from insight_operator.cluster.store import Key
+from insight_operator.desired import credentials
+from insight_operator.desired.plan import plan
+from insight_operator.errors import OperatorError
+from insight_operator.events import Recorder, transitions
+from insight_operator.images import ImageSettings
+from insight_operator.observe import Observer
+from insight_operator.queue import Outcome, Verdict
+from insight_operator.snapshot import Manifest, Observed
+from insight_operator.status.derive import derive
+from insight_operator.validate import ValidatedEngine, validate
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciler:
+    """Brings one InsightEngine to its spec.
+
+    Attributes:
+        client: how writes go out.
+        observer: what exists.
+        recorder: tells people of transitions.
+        images: what is deployed and allowed.
+        now: the time, for conditions.
+        token: random bytes, for credentials.
+    """
+
+    client: Client
+    observer: Observer
+    recorder: Recorder
+    images: ImageSettings
+    now: Callable[[], datetime]
+    token: Callable[[int], bytes]
+
+    async def reconcile(self, key: Key) -> Outcome:
+        """Do one pass. Raises OperatorError (after reporting it in the status) and ClusterError."""
+        resource = self.observer.resource(key)
+        if resource is None:
+            self.observer.shelf.forget(key)
+            return Outcome(Verdict.SETTLED)
+        observed = await self.observer.observe(resource)
+        engine, error = None, None
+        try:
+            engine = validate(resource, observed.secrets, self.images)
+            if begins(resource):
+                await self._report(engine, None, observed)
+            if not gates.suspended(resource):
+                await self._converge(engine, observed)
+        except OperatorError as refusal:
+            error = refusal
+        status = await self._report(engine, error, self.observer.seen(resource, dict(observed.secrets)))
+        if error is not None:
+            raise error
+        return Outcome(Verdict.SETTLED if gates.at_rest(status) else Verdict.WAITING)
+
+    async def _converge(self, engine: ValidatedEngine, observed: Observed) -> None:
+        """Write what differs, stage by stage while gates are open; then delete what is in no plan."""
+        stored = observed.children.get((kinds.CONFIG_MAP.kind, naming.child(engine, inventory.PART)))
+        proofs = inventory.Inventory(stored)
+        applier = Applier(self.client, engine, proofs, self._saw)
+        planned = plan(engine)
+        try:
+            await self._credentials(engine, applier)
+            done = await self._stages(engine, applier, planned, observed)
+            if done:
+                await self._prune(engine, planned, observed)
+                proofs.keep_only({_child_key(manifest) for manifest in planned})
+        finally:
+            await applier.store_inventory(stored)
+
+    async def _credentials(self, engine: ValidatedEngine, applier: Applier) -> None:
+        """Issue what is missing, keep it in the operator's own copy, and only then hand it out."""
+        shelf, key = self.observer.shelf, (engine.namespace, engine.name)
+        live = await shelf.read(key, credentials.names(engine))
+        known = credentials.load(engine, live)
+        state = credentials.issue(engine, known, self.token)
+        if state != known:
+            credentials.guard(engine, known, await self._claims(engine))
+        own_copy, *copies = credentials.secrets(engine, state)
+        name = own_copy["metadata"]["name"]
+        if live.get(name) is None:
+            try:
+                await applier.create_only(own_copy)
+            except errors.AlreadyExists as race:
+                shelf.drop(engine.namespace, name)  # never issue twice: read what is there and begin again
+                raise errors.Outdated(str(race)) from race
+        else:
+            await applier.ensure_secret(own_copy, live[name])
+        await all_of(applier.ensure_secret(copy, live.get(copy["metadata"]["name"])) for copy in copies)
+
+    async def _stages(
+        self, engine: ValidatedEngine, applier: Applier, planned: tuple[Manifest, ...], observed: Observed
+    ) -> bool:
+        """Apply the stages whose gate is open; tell whether that was all of them."""
+        for stage in kinds.STAGES:
+            wanted = [manifest for manifest in planned if kinds.BY_KIND[manifest["kind"]].stage == stage]
+            if stage == kinds.JOB.stage:
+                wanted = gates.jobs(engine, wanted, observed)
+            if not gates.is_open(stage, engine, planned, observed):
+                return False
+            await all_of(applier.ensure(manifest, self._live(manifest)) for manifest in wanted)
+        return True
+
+    async def _prune(
+        self, engine: ValidatedEngine, planned: tuple[Manifest, ...], observed: Observed
+    ) -> None:
+        orphans = gates.orphans(engine, planned, observed)
+        if any(orphan["kind"] == kinds.CONFIG_MAP.kind for orphan in orphans):
+            selector = f"{naming.ENGINE_LABEL}={engine.name}"
+            listing = await self.client.list_all(kinds.REPLICA_SET, engine.namespace, selector)
+            orphans = gates.unused(orphans, (*listing.items, *observed.pods))
+        await all_of(self.client.delete(orphan) for orphan in orphans)
+
+    async def _claims(self, engine: ValidatedEngine) -> list[str]:
+        names = [naming.claim(engine, part) for part in (naming.POSTGRES, naming.REDIS)]
+        found = [await self.client.get(kinds.VOLUME_CLAIM, engine.namespace, name) for name in names]
+        return [name for name, claim in zip(names, found, strict=True) if claim is not None]
+
+    async def _report(
+        self, engine: ValidatedEngine | None, error: OperatorError | None, observed: Observed
+    ) -> Manifest:
+        """Write the status if it changed, and tell of the transitions; return it."""
+        resource = observed.resource
+        previous = resource.get("status") or {}
+        status = derive(engine, error, observed, previous, self.now())
+        if status == previous:
+            return status
+        metadata = {key: resource["metadata"][key] for key in ("name", "namespace", "uid")}
+        intent = {key: resource[key] for key in ("apiVersion", "kind")} | {
+            "metadata": metadata,
+            "status": status,
+        }
+        self._saw(await self.client.apply(intent, STATUS_MANAGER, "status"))
+        for told in transitions(previous, status):
+            await self.recorder.tell(resource, told)
+        return status
+
+    def _live(self, manifest: Manifest) -> Manifest | None:
+        metadata = manifest["metadata"]
+        return self.observer.store.get(manifest["kind"], metadata["namespace"], metadata["name"])
+
+    def _saw(self, manifest: Manifest) -> None:
+        if manifest["kind"] == kinds.SECRET.kind:
+            self.observer.shelf.put(manifest)
+        else:
+            self.observer.store.put(manifest)
+
+
+def begins(resource: Manifest) -> bool:
+    """Tell whether the present generation has not been taken up yet."""
+    observed = (resource.get("status") or {}).get("observedGeneration")
+    return bool(observed != resource["metadata"].get("generation"))
+
+
+async def all_of(writes: Iterable[Coroutine[Any, Any, Any]]) -> None:
+    """Let all writes finish, then raise the first error: one refused child does not hold up the others."""
+    ended = await asyncio.gather(*writes, return_exceptions=True)
+    for outcome in ended:
+        if isinstance(outcome, BaseException):
+            raise outcome
+
+
+def _child_key(manifest: Manifest) -> tuple[str, str]:
+    return manifest["kind"], manifest["metadata"]["name"]
