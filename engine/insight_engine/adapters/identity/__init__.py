@@ -1,0 +1,1 @@
+"""Tokens and passwords. The libraries that make them stay in here."""

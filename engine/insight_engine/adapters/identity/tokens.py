@@ -1,0 +1,149 @@
+"""Access tokens: JWT by PyJWT, checked far more strictly than its defaults. Refusals never say what was wrong.
+
+`kid` is only ever a key of an in-memory dict, and the header may hold nothing but alg, typ and kid, so no
+token can point at a file, an address or a key of its own.
+"""
+
+import base64
+import binascii
+import json
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+import jwt
+
+from insight_engine.adapters.config.secrets import Watched, read_set, require, stamp
+from insight_engine.adapters.identity.keyset import ALGORITHM, KID, Keyset, parse_keyset
+from insight_engine.domain.errors import ConfigurationError, Unauthenticated
+from insight_engine.domain.users import User
+from insight_engine.telemetry import get_logger
+
+MAX_TOKEN_CHARS: Final = 8 * 1024
+TYPE: Final = "at+jwt"
+CLAIMS: Final = ("exp", "iat", "nbf", "iss", "aud", "sub", "jti")
+LATEST: Final = 2**40
+
+
+class JwtTokens:
+    """Issues and verifies the access tokens of one instance."""
+
+    def __init__(self, keyset: Callable[[], Keyset], instance: str, ttl_s: int) -> None:
+        self._keyset = keyset
+        self._issuer = f"insight-engine/{instance}"
+        self._audience = f"insight-engine:{instance}"
+        self._ttl_s = ttl_s
+
+    def issue(self, user: User) -> tuple[str, int]:
+        """A signed access token and its lifetime in seconds."""
+        keyset = self._keyset()
+        now = int(time.time())
+        claims = {
+            "iss": self._issuer,
+            "aud": self._audience,
+            "sub": str(user.id),
+            "jti": uuid.uuid4().hex,
+            "iat": now,
+            "nbf": now,
+            "exp": now + self._ttl_s,
+            "role": user.role.value,
+        }
+        headers = {"kid": keyset.signing, "typ": TYPE}
+        return jwt.encode(claims, keyset.keys[keyset.signing], ALGORITHM, headers), self._ttl_s
+
+    def verify(self, token: str) -> tuple[UUID, float]:
+        """(user id, issued-at) of a valid token.
+
+        Raises:
+            Unauthenticated: anything at all is wrong with it.
+        """
+        if len(token) > MAX_TOKEN_CHARS or not token.isascii() or token.count(".") != 2:  # noqa: PLR2004
+            raise refused()
+        key = self._keyset().keys.get(_kid(token))
+        if key is None:
+            raise refused()
+        try:
+            claims = jwt.decode(
+                token,
+                key,
+                algorithms=[ALGORITHM],
+                audience=self._audience,
+                issuer=self._issuer,
+                options={"require": list(CLAIMS), "strict_aud": True},
+            )
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
+            raise refused() from None
+        _strictly_decoded(token.split(".")[1])
+        _check_times(claims)
+        try:
+            return UUID(claims["sub"]), float(claims["iat"])
+        except (ValueError, AttributeError, TypeError):
+            raise refused() from None
+
+
+def refused() -> Unauthenticated:
+    """The one answer to every bad token."""
+    return Unauthenticated("token_invalid", "The access token is missing, wrong or expired. Log in again.")
+
+
+def _kid(token: str) -> str:
+    header = _strictly_decoded(token.split(".")[0])
+    if set(header) != {"alg", "typ", "kid"} or header["typ"] != TYPE or header["alg"] != ALGORITHM:
+        raise refused()
+    kid = header["kid"]
+    if not isinstance(kid, str) or KID.fullmatch(kid) is None:
+        raise refused()
+    return kid
+
+
+def _strictly_decoded(segment: str) -> dict[str, Any]:
+    """The JSON object of a segment, if it is the only way to write it: no padding, no duplicate keys."""
+    try:
+        raw = base64.b64decode(segment + "=" * (-len(segment) % 4), altchars=b"-_", validate=True)
+        if base64.urlsafe_b64encode(raw).rstrip(b"=") != segment.encode():
+            raise refused()
+        found = json.loads(raw, object_pairs_hook=_unique, parse_constant=_no_constant)
+    except (binascii.Error, ValueError, RecursionError):
+        raise refused() from None
+    if not isinstance(found, dict):
+        raise refused()
+    return found
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise refused()
+    return found
+
+
+def _no_constant(_text: str) -> None:
+    raise refused()
+
+
+def _check_times(claims: dict[str, Any]) -> None:
+    for name in ("exp", "iat", "nbf"):
+        moment = claims[name]
+        if type(moment) is not int or not 0 < moment < LATEST:
+            raise refused()
+    if not isinstance(claims["jti"], str) or not isinstance(claims["sub"], str):
+        raise refused()
+
+
+def watched_keyset(secrets_dir: Path) -> Callable[[], Keyset]:
+    """The mounted keyset, followed as it changes.
+
+    Raises:
+        ConfigurationError: it is missing or unusable at start.
+    """
+
+    def load() -> Keyset:
+        return parse_keyset(require(read_set(secrets_dir, "jwt"), "jwt", ("keyset.json",))["keyset.json"])
+
+    def report(error: ConfigurationError) -> None:
+        get_logger("keyset").error("Kept the previous keyset", code=error.code, reason=error.message)
+
+    return Watched(lambda: stamp(secrets_dir, "jwt"), load, report).get

@@ -1,0 +1,127 @@
+"""How to reach Redis, for Celery and for redis-py alike. Bounded everywhere: a dead broker must cost a second.
+
+The login is read from its files for every new connection, so a rotated password needs no restart.
+"""
+
+import os
+from pathlib import Path
+from typing import Any, Final
+
+from celery import Celery
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.credentials import CredentialProvider
+
+from insight_engine.adapters.config.endpoints import BrokerLogin, broker_login
+from insight_engine.settings import PREFIX, Settings
+
+TASK: Final = "insight.run"
+CONNECT_TIMEOUT_S: Final = 1.0
+SOCKET_TIMEOUT_S: Final = 5.0
+TASK_LIMIT_S: Final = 4 * 3600
+CORRELATION_HEADER: Final = "x_correlation_id"
+
+
+class FileCredentials(CredentialProvider):
+    """The broker's login, from its secret set as it is now. Celery makes one by its dotted name."""
+
+    def __init__(self, secrets_dir: Path | None = None) -> None:
+        self._secrets_dir = secrets_dir or Settings.from_env(
+            {key: value for key, value in os.environ.items() if key == f"{PREFIX}SECRETS_DIR"}
+        ).secrets_dir
+
+    def get_credentials(self) -> tuple[str, ...]:
+        """(user, password), or what there is of it."""
+        login = broker_login(self._secrets_dir)
+        if login.password is None:
+            return ()
+        return (login.username, login.password) if login.username else (login.password,)
+
+    async def get_credentials_async(self) -> tuple[str, ...]:
+        """The same; reading a small file from memory does not block."""
+        return self.get_credentials()
+
+
+def queue_name(instance: str) -> str:
+    """The list that workers of this instance listen to."""
+    return f"insight:{instance}:queries"
+
+
+def channel_name(instance: str) -> str:
+    """The channel that carries the ids of ended queries."""
+    return f"insight:{instance}:ended"
+
+
+def celery_app(settings: Settings) -> Celery:
+    """The Celery application: how ids travel, and nothing about what is done with them.
+
+    Raises:
+        ConfigurationError: the broker set is missing or wrong.
+    """
+    login = broker_login(settings.secrets_dir)
+    app = Celery("insight", set_as_current=False)
+    app.conf.update(
+        broker_url=_celery_url(login),
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_connection_timeout=CONNECT_TIMEOUT_S,
+        broker_transport_options={
+            "socket_timeout": SOCKET_TIMEOUT_S,
+            "socket_connect_timeout": CONNECT_TIMEOUT_S,
+            "socket_keepalive": True,
+            "retry_on_timeout": False,
+            "visibility_timeout": 2 * TASK_LIMIT_S + 600,
+            "global_keyprefix": f"insight:{settings.instance}:",
+        },
+        broker_use_ssl={"ssl_cert_reqs": "required"} if login.tls else None,
+        task_default_queue=queue_name(settings.instance),
+        task_serializer="json",
+        accept_content=["json"],
+        task_ignore_result=True,
+        task_acks_late=True,
+        task_reject_on_worker_lost=False,
+        task_time_limit=TASK_LIMIT_S,
+        task_publish_retry=False,
+        worker_prefetch_multiplier=1,
+        worker_disable_prefetch=True,
+        worker_enable_remote_control=False,
+        worker_send_task_events=False,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        worker_concurrency=settings.worker_concurrency,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        enable_utc=True,
+    )
+    return app
+
+
+def _celery_url(login: BrokerLogin) -> str:
+    scheme = "rediss" if login.tls else "redis"
+    provider = f"{FileCredentials.__module__}.{FileCredentials.__qualname__}"
+    suffix = f"?credential_provider={provider}" if login.password is not None else ""
+    return f"{scheme}://{login.host}:{login.port}/{login.database}{suffix}"
+
+
+def redis_client(secrets_dir: Path, *, socket_timeout_s: float | None) -> "Redis":
+    """A redis-py client with the same login; connects at first use.
+
+    Raises:
+        ConfigurationError: the broker set is missing or wrong.
+    """
+    login = broker_login(secrets_dir)
+    options: dict[str, Any] = {"ssl": True} if login.tls else {}
+    if login.password is not None:
+        options["credential_provider"] = FileCredentials(secrets_dir)
+    return Redis(
+        host=login.host,
+        port=login.port,
+        db=login.database,
+        socket_connect_timeout=CONNECT_TIMEOUT_S,
+        socket_timeout=socket_timeout_s,
+        socket_keepalive=True,
+        retry=Retry(NoBackoff(), 1),
+        **options,
+    )
+
+

@@ -1,0 +1,98 @@
+"""The result store: Arrow chunks by (bucket, query, attempt, seq), where a bucket is the UTC day of the attempt.
+
+On PostgreSQL each day is a partition of its own, UNLOGGED (results can be asked for again; a crash of the
+database empties them and the API then answers 410), and old results go by dropping their partition.
+"""
+
+from datetime import date, timedelta
+from typing import Any
+
+from sqlalchemy import Insert, delete, insert, select, text
+
+from insight_engine.adapters.store.database import Database, retried
+from insight_engine.adapters.store.tables import RESULTS_SCHEMA, result_chunks
+from insight_engine.domain.jobs import Attempt, Job
+
+_PARTITION_LOCK = 0x1E5C_0001
+
+
+def insert_chunk(attempt: Attempt, seq: int, data: bytes, rows: int) -> Insert:
+    """The statement that stores one chunk."""
+    return insert(result_chunks).values(
+        bucket=attempt.bucket, query_id=attempt.job.id, attempt=attempt.number, seq=seq, rows=rows, data=data
+    )
+
+
+def partition_name(bucket: date) -> str:
+    """The partition of one day."""
+    return f"result_chunks_{bucket:%Y%m%d}"
+
+
+class StoredChunks:
+    """Result chunks in the metadata store."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._ready: set[date] = set()
+
+    async def prepare(self, bucket: date) -> None:
+        """See to it that chunks of that day can be stored; one round trip a day per process."""
+        if bucket in self._ready or not self._database.postgres:
+            return
+        async with self._database.transaction() as connection:
+            await connection.run_sync(ensure_partition, bucket)
+        self._ready.add(bucket)
+
+    async def put(self, attempt: Attempt, seq: int, data: bytes, rows: int) -> None:
+        """Store one chunk."""
+        async with self._database.statement() as connection:
+            await connection.execute(insert_chunk(attempt, seq, data, rows))
+
+    @retried
+    async def get(self, job: Job, seq: int) -> bytes | None:
+        """Read one chunk; None when it is lost."""
+        chunk = select(result_chunks.c.data).where(
+            result_chunks.c.bucket == job.result_bucket,
+            result_chunks.c.query_id == job.id,
+            result_chunks.c.attempt == job.attempt,
+            result_chunks.c.seq == seq,
+        )
+        async with self._database.statement() as connection:
+            data: bytes | None = await connection.scalar(chunk)
+        return data
+
+    async def drop_expired(self, *, keep_days: int) -> None:
+        """Delete results that no page can ask for any more."""
+        async with self._database.transaction() as connection:
+            today: date = await connection.scalar(select(self._database.today()))
+            oldest = today - timedelta(days=keep_days)
+            if self._database.postgres:
+                await connection.run_sync(_drop_partitions, oldest)
+            else:
+                await connection.execute(delete(result_chunks).where(result_chunks.c.bucket < oldest))
+
+
+def ensure_partition(connection: Any, bucket: date) -> None:
+    """Create the partition of a day unless it exists; safe against another process doing the same."""
+    name = f"{RESULTS_SCHEMA}.{partition_name(bucket)}"
+    if connection.scalar(text("SELECT to_regclass(:name)"), {"name": name}) is not None:
+        return
+    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _PARTITION_LOCK})
+    connection.execute(
+        text(
+            f"CREATE UNLOGGED TABLE IF NOT EXISTS {name} PARTITION OF {RESULTS_SCHEMA}.result_chunks"
+            f" FOR VALUES FROM ('{bucket:%Y-%m-%d}') TO ('{bucket + timedelta(days=1):%Y-%m-%d}')"
+        )
+    )
+
+
+def _drop_partitions(connection: Any, oldest: date) -> None:
+    listed = connection.execute(
+        text(
+            "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
+            " WHERE i.inhparent = to_regclass(:parent) AND c.relname < :oldest"
+        ),
+        {"parent": f"{RESULTS_SCHEMA}.result_chunks", "oldest": partition_name(oldest)},
+    )
+    for name in listed.scalars().all():
+        connection.execute(text(f"DROP TABLE {RESULTS_SCHEMA}.{name}"))

@@ -1,0 +1,158 @@
+"""Connections to the metadata store, and the differences between its two databases, in one place.
+
+The password is read from its file for every new connection, so a rotated one needs no restart.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, ParamSpec, TypeVar
+
+import psycopg
+from sqlalchemy import ColumnElement, Connection, Date, cast, event, func, literal, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from insight_engine.adapters.config.endpoints import DatabaseLogin
+from insight_engine.adapters.store.tables import RESULTS_SCHEMA, SCHEMA, VERSION_TABLE, UtcDateTime
+from insight_engine.domain.errors import Unavailable
+
+P = ParamSpec("P")
+R = TypeVar("R")
+CONNECT_TIMEOUT_S: Final = 3
+POOL_RECYCLE_S: Final = 300
+APPLICATION_NAME: Final = "insight-engine"
+
+
+class Database:
+    """A pool of connections to one metadata store."""
+
+    def __init__(self, engine: AsyncEngine, *, postgres: bool) -> None:
+        self.postgres = postgres
+        self._engine = engine
+        self._single = (
+            engine.execution_options(isolation_level="AUTOCOMMIT")
+            if postgres
+            else engine.execution_options(insight_autocommit=True)
+        )
+
+    @asynccontextmanager
+    async def statement(self) -> AsyncIterator[AsyncConnection]:
+        """A connection on which each statement is its own transaction: the fewest round trips."""
+        async with _translated(), self._single.connect() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """A connection in one transaction: committed at the end, rolled back by an exception."""
+        async with _translated(), self._engine.begin() as connection:
+            yield connection
+
+    def now(self, plus_s: float = 0.0) -> ColumnElement[datetime]:
+        """The database's clock: leases must not depend on how well the clocks of pods agree."""
+        delta = timedelta(seconds=plus_s)
+        if self.postgres:
+            return func.clock_timestamp(type_=UtcDateTime) + delta if plus_s else func.clock_timestamp()
+        return literal(datetime.now(UTC) + delta, UtcDateTime)
+
+    def today(self) -> ColumnElement[date]:
+        """The database's day, in UTC."""
+        if self.postgres:
+            return cast(func.timezone("UTC", func.now()), Date)
+        return literal(datetime.now(UTC).date(), Date)
+
+    async def healthy(self) -> bool:
+        """Whether the database answers and has been migrated."""
+        schema = f"{SCHEMA}." if self.postgres else ""
+        try:
+            async with self.statement() as connection:
+                await connection.execute(text(f"SELECT version_num FROM {schema}{VERSION_TABLE}"))  # noqa: S608
+        except (Unavailable, DBAPIError):
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._engine.dispose()
+
+
+@asynccontextmanager
+async def _translated() -> AsyncIterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise unavailable(error) from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise unavailable(error) from error
+        raise
+    except (psycopg.OperationalError, OSError) as error:
+        raise unavailable(error) from error
+    except TimeoutError as error:
+        raise unavailable(error) from error
+
+
+def unavailable(error: BaseException) -> Unavailable:
+    """The one sentence a caller sees; the cause goes to the log only."""
+    del error
+    return Unavailable("database_unavailable", "The metadata database does not answer. Try again in a few seconds.")
+
+
+def retried(call: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
+    """Call once more when the connection proves dead: a restarted database breaks every pooled one.
+
+    Only for calls that may run twice.
+    """
+
+    async def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return await call(*args, **kwargs)
+        except Unavailable:
+            return await call(*args, **kwargs)
+
+    wrapper.__doc__ = call.__doc__
+    return wrapper
+
+
+def open_postgres(login: Callable[[], DatabaseLogin], *, pool_size: int) -> Database:
+    """A pool on PostgreSQL; connects at first use."""
+
+    async def connect() -> psycopg.AsyncConnection[Any]:
+        return await psycopg.AsyncConnection.connect(
+            login().conninfo, connect_timeout=CONNECT_TIMEOUT_S, application_name=APPLICATION_NAME
+        )
+
+    engine = create_async_engine(
+        "postgresql+psycopg://",
+        async_creator=connect,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_timeout=5,
+        pool_recycle=POOL_RECYCLE_S,
+    )
+    return Database(engine, postgres=True)
+
+
+def open_sqlite(path: Path) -> Database:
+    """A pool on a SQLite file; the folder must exist."""
+    engine = create_async_engine(f"sqlite+aiosqlite:///{path}", pool_size=4, pool_timeout=10).execution_options(
+        schema_translate_map={SCHEMA: None, RESULTS_SCHEMA: None}
+    )
+    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    return Database(engine, postgres=False)
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A deferred transaction that turns into a writer can fail at once with "database is locked".
+    if not connection.get_execution_options().get("insight_autocommit"):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
