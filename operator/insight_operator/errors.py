@@ -1,7 +1,7 @@
-"""The errors a user can cause or must know of, each with the field it is about and the cure. No transport errors here.
+"""The errors a user can cause or must know of, each with its field and cure. No transport errors here.
 
-Whoever decides about a resource (validate, credentials, apply) raises one of these; status/derive.py turns it into
-the Stalled condition, and the queue's table decides from `terminal` whether retrying can help.
+Whoever decides about a resource (validate, credentials, apply) raises one of these; status/derive.py turns
+it into the Stalled condition, and the queue's table decides from `terminal` whether retrying can help.
 """
 
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""Image references: putting them together, taking them apart, and which repositories a resource may name. Pure."""
+"""Image references: put together, taken apart, and which repositories a resource may name. Pure."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What one pass knows of the world, as plain data. Types only: nothing here reads a cluster or decides anything."""
+"""What one pass knows of the world, as plain data. Types only: nothing here reads a cluster or decides."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,6 +1,7 @@
 """From a raw InsightEngine and the facts of what it refers to, to data that builders may trust. Pure.
 
-Nothing built from a ValidatedEngine should be refused by the API server: whatever can be wrong is found here.
+Nothing built from a ValidatedEngine should be refused by the API server: whatever can be wrong is found
+here.
 """
 
 import json
@@ -176,8 +177,8 @@ def _check_images(engine: ValidatedEngine, images: ImageSettings) -> None:
             raise InvalidSpec(
                 field,
                 f"the repository {repository(image)} is not on the operator's allowlist "
-                f"({', '.join(sorted(images.allowlist)) or 'empty'}): use one of these, or have the operator's "
-                "administrator add it",
+                f"({', '.join(sorted(images.allowlist)) or 'empty'}): use one of these, or have "
+                "the operator's administrator add it",
             )
 
 

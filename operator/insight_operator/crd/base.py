@@ -1,7 +1,7 @@
 """What every model of the resource shares: strictness, camelCase, and rules written once for both judges.
 
-A `Rule` carries the CEL text for the API server and the same law for pydantic, so that the two cannot drift apart
-unnoticed: tests/support/bad_engines.py is judged by both.
+A `Rule` carries the CEL text for the API server and the same law for pydantic, so that the two cannot drift
+apart unnoticed: tests/support/bad_engines.py is judged by both.
 """
 
 from collections.abc import Callable
@@ -131,18 +131,18 @@ Bytes = Annotated[
 StorageSize = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5}(Mi|Gi|Ti|M|G|T)$", max_length=16)]
 ObjectName = Annotated[str, Field(pattern=DNS_SUBDOMAIN, min_length=1, max_length=253)]
 
-_UNITS = {"": 0, "k": 3, "M": 6, "G": 9, "T": 12}
-_BINARY_UNITS = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40}
+_UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_BINARY_UNITS = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 
 
 def amount(quantity: str) -> Decimal:
     """Return a quantity that matched its pattern as a number (cores or bytes)."""
     if quantity[-2:] in _BINARY_UNITS:
-        return Decimal(quantity[:-2]) * 2 ** _BINARY_UNITS[quantity[-2:]]
+        return Decimal(quantity[:-2]) * _BINARY_UNITS[quantity[-2:]]
     if quantity.endswith("m"):
         return Decimal(quantity[:-1]) / 1000
     unit = quantity[-1] if quantity[-1] in _UNITS else ""
-    return Decimal(quantity.removesuffix(unit)) * 10 ** _UNITS[unit]
+    return Decimal(quantity.removesuffix(unit)) * _UNITS[unit]
 
 
 class SecretReference(Model):

@@ -97,7 +97,7 @@ class ManagedDatabase(Model):
     resources: DatabaseResources = DatabaseResources()
     """What it may use."""
     image: ImageReference | None = None
-    """Its image; the operator's own choice when absent. The repository must be on the operator's allowlist."""
+    """Its image; the operator's choice when absent. Its repository must be on the operator's allowlist."""
 
 
 class ManagedBroker(Model):
@@ -108,14 +108,14 @@ class ManagedBroker(Model):
     resources: BrokerResources = BrokerResources()
     """What it may use."""
     image: ImageReference | None = None
-    """Its image; the operator's own choice when absent. The repository must be on the operator's allowlist."""
+    """Its image; the operator's choice when absent. Its repository must be on the operator's allowlist."""
 
 
 class External(Model):
     """A server that somebody else runs."""
 
     secret_ref: SecretReference
-    """Secret with its address and login: the entry `uri`, or `host`, `port`, `username`, `password` (and `dbname`)."""
+    """Secret with its address and login: `uri`, or `host`, `port`, `username`, `password` (and `dbname`)."""
 
 
 class Database(Model):
@@ -165,7 +165,7 @@ class DataSource(Model):
     dialect: Dialect
     """SQL dialect it speaks."""
     secret_ref: SecretReference
-    """Secret with its address and a read-only login: `uri`, or `host`, `port`, `dbname`, `username`, `password`."""
+    """Secret with a read-only login: `uri`, or `host`, `port`, `dbname`, `username`, `password`."""
     schemas: Annotated[
         tuple[SchemaName, ...], Unique, Field(min_length=1, max_length=32, json_schema_extra=SET)
     ] = ("public",)
@@ -260,6 +260,7 @@ class BootstrapAdmin(Model):
     """Secret with the entries `username` and `password`."""
 
 
+_SHORTEST_TTL_S, _LONGEST_TTL_S = 60, 720 * 3600
 SECONDS_PER_UNIT = {"s": 1, "m": 60, "h": 3600}
 
 
@@ -273,9 +274,10 @@ class Auth(Model):
 
     RULES: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            "duration(self.accessTokenTTL) >= duration('60s') && duration(self.accessTokenTTL) <= duration('720h')",
+            "duration(self.accessTokenTTL) >= duration('60s')"
+            " && duration(self.accessTokenTTL) <= duration('720h')",
             "must be between 60s and 720h",
-            lambda auth: 60 <= seconds(auth.access_token_ttl) <= 720 * 3600,
+            lambda auth: _SHORTEST_TTL_S <= seconds(auth.access_token_ttl) <= _LONGEST_TTL_S,
             "accessTokenTTL",
         ),
     )

@@ -14,16 +14,22 @@ from insight_operator.crd.base import Model, ObjectName, Rule, list_map
 
 LABEL_NAME = r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"
 LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
-RESERVED_KEY = r"^(app|pod-template-hash|controller-revision-hash|job-name|controller-uid)$|kubernetes\.io/|k8s\.io/|insightengine\.io/"
+LABEL_NAME_LIMIT = 317
+RESERVED_KEY = (
+    r"^(app|pod-template-hash|controller-revision-hash|job-name|controller-uid)$"
+    r"|kubernetes\.io/|k8s\.io/|insightengine\.io/"
+)
 RESERVED_ENV = r"^(LD_|PYTHON|INSIGHT_|GUNICORN_|CELERY_|PG|SSL_|OPENSSL_|PATH$|HOME$)|_PROXY$"
 SECRET_ENV = r"PASSWORD|PASSWD|SECRET|TOKEN|CREDENTIAL|PRIVATE_KEY|API_?KEY"  # noqa: S105 - a pattern, not a password
+
+_IS_NAME = f"size(key) <= {LABEL_NAME_LIMIT} && key.matches('{LABEL_NAME}')"
 
 LabelText = Annotated[str, Field(pattern=LABEL_VALUE, max_length=63)]
 AnnotationText = Annotated[str, Field(max_length=4096)]
 
 
 def _keys_are_names(values: dict[str, str]) -> bool:
-    return all(re.fullmatch(LABEL_NAME, key) and len(key) <= 317 for key in values)
+    return all(re.fullmatch(LABEL_NAME, key) and len(key) <= LABEL_NAME_LIMIT for key in values)
 
 
 def _keys_are_free(values: dict[str, str]) -> bool:
@@ -34,8 +40,8 @@ def _key_rules(field: str) -> tuple[Rule, ...]:
     quoted = RESERVED_KEY.replace("\\", "\\\\")
     return (
         Rule(
-            f"!has(self.{field}) || self.{field}.all(key, size(key) <= 317 && key.matches('{LABEL_NAME}'))",
-            "keys must be label names: letters, digits, '-', '_' and '.', with an optional DNS prefix and '/'",
+            f"!has(self.{field}) || self.{field}.all(key, {_IS_NAME})",
+            "keys must be label names: letters, digits, '-', '_', '.', with an optional DNS prefix and '/'",
             lambda pods: _keys_are_names(getattr(pods, field)),
             field,
         ),
@@ -116,7 +122,7 @@ class Toleration(Model):
         ),
     )
 
-    key: Annotated[str, Field(pattern=LABEL_NAME, min_length=1, max_length=317)]
+    key: Annotated[str, Field(pattern=LABEL_NAME, min_length=1, max_length=LABEL_NAME_LIMIT)]
     """Key of the taint."""
     operator: TolerationOperator = TolerationOperator.EQUAL
     """How the value is compared."""
@@ -133,7 +139,7 @@ class Scheduling(Model):
 
     RULES: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            f"!has(self.nodeSelector) || self.nodeSelector.all(key, size(key) <= 317 && key.matches('{LABEL_NAME}'))",
+            f"!has(self.nodeSelector) || self.nodeSelector.all(key, {_IS_NAME})",
             "keys must be label names",
             lambda scheduling: _keys_are_names(scheduling.node_selector),
             "nodeSelector",

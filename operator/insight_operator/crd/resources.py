@@ -1,7 +1,7 @@
 """What each container may use. Defaults differ per component, so each has its own pair of small models.
 
-Requests for CPU are small on purpose: a node of two cores must hold a whole instance and the operator. Memory and
-ephemeral storage are requested in full, since running out of either ends a pod.
+Requests for CPU are small on purpose: a node of two cores must hold a whole instance and the operator.
+Memory and ephemeral storage are requested in full, since running out of either ends a pod.
 """
 
 from typing import ClassVar

@@ -1,1 +1,1 @@
-"""Pure builders, one file per child object. Nothing here may know a client, a clock, chance or the environment."""
+"""Pure builders, one file per child object: no client, no clock, no chance, no environment."""

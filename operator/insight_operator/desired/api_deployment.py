@@ -1,4 +1,4 @@
-"""Builds the API Deployment. Pure. Its probes ask different things: live = the process, ready = what it serves."""
+"""Builds the API Deployment. Pure. Its probes differ: live asks the process, ready what it depends on."""
 
 from insight_operator import naming
 from insight_operator.crd.base import Model

@@ -1,6 +1,7 @@
 """Builds the ConfigMap of the engine: the list of data sources, without any credential. Pure.
 
-It is immutable and named by its content: a change makes a new one and rolls the pods, an undo finds the old one.
+It is immutable and named by its content: a change makes a new one and rolls the pods, an undo finds the old
+one.
 """
 
 import json

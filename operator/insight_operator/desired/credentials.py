@@ -1,7 +1,8 @@
 """The Secrets the operator makes: what they hold and how they are made once. Pure: chance is an argument.
 
-The stored copy (`<cr>-state`) is written before any copy that a pod mounts, so that a crash in between cannot
-produce a second password. A value once issued never changes here; a lost copy is restored from the other.
+The stored copy (`<cr>-state`) is written before any copy that a pod mounts, so that a crash in between
+cannot produce a second password. A value once issued never changes here; a lost copy is restored from the
+other.
 """
 
 import base64
@@ -53,12 +54,12 @@ class CredentialState:
 
 
 def names(engine: ValidatedEngine) -> tuple[str, ...]:
-    """Return the names of the Secrets that `secrets` makes, the stored copy first: what a resync reads by name."""
+    """Return the names of the Secrets that `secrets` makes, the stored copy first."""
     return tuple(naming.child(engine, name) for name in (STATE, *_makers(engine)))
 
 
 def load(engine: ValidatedEngine, live: Mapping[str, Manifest | None]) -> CredentialState | None:
-    """Read the state back from live Secrets by name: the stored copy, and what it lacks from the mounted ones."""
+    """Read the state back from live Secrets by name: the stored copy, what it lacks from the mounted ones."""
     sets: dict[str, CredentialSet] = {}
     for name in _makers(engine):
         mounted = _entries(live.get(naming.child(engine, name)))
@@ -90,8 +91,8 @@ def guard(engine: ValidatedEngine, state: CredentialState | None, claims: Iterab
             secrets = ", ".join(naming.child(engine, name) for name in lost)
             raise InvalidReference(
                 field,
-                f"the volume {naming.claim(engine, part)} exists but the credentials it was made with are lost: "
-                f"restore the Secret {naming.child(engine, STATE)} or {secrets} from a backup, "
+                f"the volume {naming.claim(engine, part)} exists but the credentials it was made with are "
+                f"lost: restore the Secret {naming.child(engine, STATE)} or {secrets} from a backup, "
                 "or delete the volume to start empty",
             )
 
@@ -107,9 +108,8 @@ def issue(engine: ValidatedEngine, state: CredentialState | None, token: Token) 
 
 def secrets(engine: ValidatedEngine, state: CredentialState) -> tuple[Manifest, ...]:
     """Return the Secrets to apply, the stored copy first."""
-    text = json.dumps(
-        {"version": 1, "sets": {name: {"current": value} for name, value in state.sets.items()}}
-    )
+    versions = {name: {"current": state.sets[name]} for name in sorted(state.sets)}
+    text = json.dumps({"version": 1, "sets": versions})
     stored = _secret(engine, STATE, {STATE_KEY: text, CHECKSUM_KEY: _checksum(text)})
     return (stored, *(_secret(engine, name, state.sets[name]) for name in _makers(engine)))
 

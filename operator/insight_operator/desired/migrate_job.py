@@ -1,7 +1,8 @@
 """Builds the Job that brings the database to this version's schema. Pure.
 
-Its name hashes its whole template: whatever would make it do something else makes it another Job, and fixing a spec
-forward never needs anything deleted by hand. A database that does not answer yet is waited for, not counted as a try.
+Its name hashes its whole template: whatever would make it do something else makes it another Job, and
+fixing a spec forward never needs anything deleted by hand. A database that does not answer yet is waited
+for, not counted as a try.
 """
 
 from insight_operator import naming

@@ -1,6 +1,7 @@
 """The ordered list of every child but Secrets. Pure; the order is the order of applying.
 
-Accounts, configuration and volumes come first, then what the engine depends on, then its migration, then the engine.
+Accounts, configuration and volumes come first, then what the engine depends on, then its migration, then
+the engine.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
-"""Builds the managed PostgreSQL. Pure. Needs nothing of a vendor's entrypoint: only the programs, found on PATH.
+"""Builds the managed PostgreSQL. Pure. Needs no vendor's entrypoint, only the programs on PATH.
 
-The data directory appears by one rename, so a start that dies half-way leaves none. The superuser's password comes
-from a mounted file and is needed at initdb only.
+The data directory appears by one rename, so a start that dies half-way leaves none. The superuser's
+password comes from a mounted file and is needed at initdb only.
 """
 
 from insight_operator import naming

@@ -1,4 +1,4 @@
-"""Builds the managed Redis. Pure. Its users live in a file on its volume, seeded once with hashes, never a password.
+"""Builds the managed Redis. Pure. Its users live in a file on its volume, seeded once, with hashes only.
 
 `requirepass` is never set: setting it would wipe every other password of the default user, which stays off.
 """

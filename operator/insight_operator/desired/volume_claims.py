@@ -1,7 +1,7 @@
 """Builds the PersistentVolumeClaims of the managed components. Pure.
 
-They are children of their own instead of a StatefulSet's templates, which could never change again: so a volume can
-grow, and whether it outlives its InsightEngine can be decided later.
+They are children of their own instead of a StatefulSet's templates, which could never change again: so a
+volume can grow, and whether it outlives its InsightEngine can be decided later.
 """
 
 from insight_operator import naming

@@ -1,9 +1,31 @@
-"""From what one pass observed to the whole `.status`. Pure: the time is an argument."""
+"""From what one pass observed to the whole `.status`. Pure: the time is an argument.
 
+Nothing here ticks: the same world gives the same status, so that a quiet world is never written to.
+"""
+
+from collections.abc import Iterator
 from datetime import datetime
 
+from insight_operator import naming
+from insight_operator.desired.plan import key, plan
 from insight_operator.errors import OperatorError
 from insight_operator.snapshot import Manifest, Observed
+from insight_operator.status.components import STATUS_NAMES, Component, component
+from insight_operator.status.conditions import (
+    AvailableReason,
+    ComponentReason,
+    Condition,
+    ConditionType,
+    DegradedReason,
+    MigrationReason,
+    ReadyReason,
+    ReconcilingReason,
+    StalledReason,
+    SuspendedReason,
+    merged,
+)
+from insight_operator.status.migration import Migration, migration
+from insight_operator.status.verdict import Situation, Verdict, judge
 from insight_operator.validate import ValidatedEngine
 
 
@@ -23,4 +45,173 @@ def derive(
         previous: the `.status` as last written, for what must outlive a pass.
         now: the time of this pass; lastTransitionTime of a condition that flips.
     """
-    raise NotImplementedError(engine, error, observed, previous, now)
+    generation = observed.resource["metadata"].get("generation", 1)
+    situation = _situation(engine, error, observed, previous, now)
+    verdict = judge(situation)
+    judged = [*_verdict_conditions(verdict), *_component_conditions(situation)]
+    status: Manifest = {
+        "observedGeneration": generation,
+        "conditions": merged(previous.get("conditions", ()), judged, generation, now),
+        "components": {STATUS_NAMES[part.part]: part.manifest() for part in situation.parts if part.exists},
+        "replicas": situation.worker.total,
+        "selector": _selector(observed),
+        "operatorVersion": naming.operator_version(),
+    }
+    return status | _engine_fields(engine, situation, previous)
+
+
+def _engine_fields(engine: ValidatedEngine | None, situation: Situation, previous: Manifest) -> Manifest:
+    """Return what only a valid spec can tell; a refused one leaves it as it was."""
+    if engine is None or situation.migration is None:
+        return {name: previous[name] for name in ("version", "url", "migration") if name in previous}
+    return {
+        "version": engine.version,
+        "url": f"http://{naming.child(engine, naming.API)}.{engine.namespace}.svc:{naming.HTTP_PORT}",
+        "migration": situation.migration.manifest(),
+    }
+
+
+def _selector(observed: Observed) -> str:
+    return f"{naming.APP}={naming.child_of(observed.resource['metadata']['name'], naming.WORKER)}"
+
+
+def _situation(
+    engine: ValidatedEngine | None,
+    error: OperatorError | None,
+    observed: Observed,
+    previous: Manifest,
+    now: datetime,
+) -> Situation:
+    name = observed.resource["metadata"]["name"]
+    api, worker, database, broker = (
+        component(part, name, observed, now)
+        for part in (naming.API, naming.WORKER, naming.POSTGRES, naming.REDIS)
+    )
+    return Situation(
+        error=error,
+        suspended=bool(observed.resource.get("spec", {}).get("suspend")),
+        applied=engine is not None and _applied(engine, observed),
+        settled_before=_was_ready(previous, observed.resource["metadata"].get("generation", 1)),
+        migration=migration(engine, observed, previous) if engine else None,
+        api=api,
+        worker=worker,
+        database=database if _managed(engine and engine.spec.database.managed, database, engine) else None,
+        broker=broker if _managed(engine and engine.spec.broker.managed, broker, engine) else None,
+    )
+
+
+def _managed(wanted: object, found: Component, engine: ValidatedEngine | None) -> bool:
+    """Tell whether a component is the operator's: by the spec, or by what exists while that is refused."""
+    return wanted is not None if engine else found.exists
+
+
+def _applied(engine: ValidatedEngine, observed: Observed) -> bool:
+    return all(
+        _hash(observed.children.get(key(manifest))) == _hash(manifest)
+        for manifest in plan(engine)
+        if manifest["kind"] != "Job"  # a Job's life is the migration's, and its TTL may have removed it
+    )
+
+
+def _hash(manifest: Manifest | None) -> str:
+    annotations = (manifest or {}).get("metadata", {}).get("annotations") or {}
+    return str(annotations.get(naming.DESIRED_HASH, "absent"))
+
+
+def _was_ready(previous: Manifest, generation: int) -> bool:
+    return any(
+        condition["type"] == ConditionType.READY.value
+        and condition["status"] == "True"
+        and condition.get("observedGeneration") == generation
+        for condition in previous.get("conditions", ())
+    )
+
+
+def _verdict_conditions(verdict: Verdict) -> Iterator[Condition]:
+    ready = verdict.ready is ReadyReason.ALL_COMPONENTS_READY
+    yield Condition(ConditionType.READY, ready, verdict.ready, verdict.message)
+    yield Condition(
+        ConditionType.RECONCILING,
+        verdict.reconciling is not None,
+        verdict.reconciling or ReconcilingReason.SETTLED,
+        verdict.message if verdict.reconciling else "no change is under way",
+    )
+    yield Condition(
+        ConditionType.STALLED,
+        verdict.stalled is not None,
+        verdict.stalled or StalledReason.NOT_STALLED,
+        verdict.message if verdict.stalled else "nothing needs a person",
+    )
+
+
+def _component_conditions(situation: Situation) -> Iterator[Condition]:
+    yield _available(situation)
+    yield _degraded(situation)
+    yield _component(ConditionType.DATABASE_READY, situation.database, situation.api)
+    yield _component(ConditionType.BROKER_READY, situation.broker, situation.api)
+    yield _migrated(situation.migration)
+    yield _component(ConditionType.API_AVAILABLE, situation.api, situation.api)
+    yield _component(ConditionType.WORKERS_AVAILABLE, situation.worker, situation.api)
+    yield Condition(
+        ConditionType.SUSPENDED,
+        situation.suspended,
+        SuspendedReason.REQUESTED if situation.suspended else SuspendedReason.NOT_SUSPENDED,
+        "spec.suspend is set: nothing is changed" if situation.suspended else "changes are applied",
+    )
+
+
+def _available(situation: Situation) -> Condition:
+    api = situation.api
+    if api.up:
+        reason, message = AvailableReason.MINIMUM_AVAILABLE, "the API answers"
+    elif situation.database is not None and situation.database.exists and not situation.database.up:
+        reason, message = AvailableReason.DEPENDENCY_DOWN, "the API waits for the managed PostgreSQL"
+    else:
+        reason, message = AvailableReason.NO_ENDPOINTS, _sentence(api, "no API pod is available")
+    return Condition(ConditionType.AVAILABLE, api.up, reason, message)
+
+
+def _degraded(situation: Situation) -> Condition:
+    for part, reason in (
+        (situation.worker, DegradedReason.PARTIAL_WORKERS),
+        (situation.api, DegradedReason.PARTIAL_API),
+    ):
+        if situation.settled_before and part.up and not part.full:
+            count = f"{part.available} of {part.desired} {part.part} pods available"
+            return Condition(
+                ConditionType.DEGRADED, status=True, reason=reason, message=_sentence(part, count)
+            )
+    return Condition(
+        ConditionType.DEGRADED, status=False, reason=DegradedReason.AT_SPEC, message="nothing is missing"
+    )
+
+
+def _component(asked: ConditionType, part: Component | None, api: Component) -> Condition:
+    if part is None:
+        return Condition(asked, api.up or None, ComponentReason.EXTERNAL, "it is run by somebody else")
+    reason = ComponentReason.RUNNING
+    if not part.exists:
+        reason = ComponentReason.ABSENT
+    elif not part.full:
+        reason = ComponentReason.PARTIAL if part.up else ComponentReason.UNAVAILABLE
+    count = (
+        f"{part.available} of {part.desired} pods available" if part.exists else "it has not been made yet"
+    )
+    return Condition(asked, part.full, reason, _sentence(part, count))
+
+
+def _migrated(found: Migration | None) -> Condition:
+    asked = ConditionType.MIGRATIONS_APPLIED
+    if found is None:
+        return Condition(asked, None, MigrationReason.PENDING, "unknown while the spec is refused")
+    reason = {
+        "succeeded": MigrationReason.SUCCEEDED,
+        "failed": MigrationReason.FAILED,
+        "pending": MigrationReason.PENDING,
+    }[found.outcome]
+    message = found.message or f"Job {found.job}: {found.outcome}"
+    return Condition(asked, found.outcome == "succeeded", reason, message)
+
+
+def _sentence(part: Component, otherwise: str) -> str:
+    return part.complaint.message if part.complaint else otherwise
