@@ -5,6 +5,7 @@ the last. Nothing here knows what a key means, and nothing imports kopf.
 """
 
 import asyncio
+import logging
 import random
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
@@ -13,6 +14,8 @@ from enum import StrEnum
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
+
+_log = logging.getLogger(__name__)
 
 BACKOFF_FIRST_S = 1.0
 BACKOFF_LIMIT_S = 300.0
@@ -141,6 +144,8 @@ class WorkQueue(Generic[K]):
         outcome = Outcome(Verdict.FAILED)
         try:
             outcome = await self._work(key)
+        except Exception:  # noqa: BLE001 - one key must not stop the others
+            _log.exception("Work of %s raised", key)
         finally:
             self._running.pop(key, None)
             self._finish(key, outcome)

@@ -1,0 +1,27 @@
+"""Each kind of error has one consequence."""
+
+from insight_operator.cluster import errors
+from insight_operator.errors import InvalidSpec
+from insight_operator.queue import Verdict
+from insight_operator.retry import is_defect, judge
+
+
+def test_a_users_fault_waits_for_the_user() -> None:
+    outcome = judge(InvalidSpec("spec.image", "wrong"))
+    assert outcome.verdict is Verdict.REFUSED
+    assert outcome.again_after_s == 600
+
+
+def test_a_leftover_is_looked_at_again_soon() -> None:
+    assert judge(errors.LeftoverError("going")).again_after_s == 1
+
+
+def test_an_unreachable_server_backs_off_without_being_a_defect() -> None:
+    assert judge(errors.Unreachable("away")).verdict is Verdict.FAILED
+    assert not is_defect(errors.Unreachable("away"))
+
+
+def test_anything_else_backs_off_loudly() -> None:
+    assert judge(KeyError("x")).verdict is Verdict.FAILED
+    assert is_defect(KeyError("x"))
+    assert is_defect(errors.Forbidden("no right", 403))
