@@ -59,14 +59,14 @@ def _run(_given: argparse.Namespace) -> int:
 
 
 def _crd(_given: argparse.Namespace) -> int:
-    from insight_operator.crd import manifest
+    from insight_operator.cli import crd
 
-    sys.stdout.write(manifest.document())
+    sys.stdout.write(crd.text())
     return 0
 
 
 def _render(given: argparse.Namespace) -> int:
-    from insight_operator.desired import render
+    from insight_operator.cli import render
 
     return render.command(given.file)
 

@@ -62,10 +62,10 @@ def load(engine: ValidatedEngine, live: Mapping[str, Manifest | None]) -> Creden
     """Read the state back from live Secrets by name: the stored copy, what it lacks from the mounted ones."""
     sets: dict[str, CredentialSet] = {}
     for name in _makers(engine):
-        mounted = _entries(live.get(naming.child(engine, name)))
+        mounted = entries(live.get(naming.child(engine, name)))
         if set(mounted) >= _entries_of(name):
             sets[name] = {entry: mounted[entry] for entry in sorted(_entries_of(name))}
-    sets |= _stored(_entries(live.get(naming.child(engine, STATE))))
+    sets |= _stored(entries(live.get(naming.child(engine, STATE))))
     return CredentialState(sets) if sets else None
 
 
@@ -196,7 +196,7 @@ def _secret(engine: ValidatedEngine, name: str, values: CredentialSet) -> Manife
     }
 
 
-def _entries(secret: Manifest | None) -> dict[str, str]:
+def entries(secret: Manifest | None) -> dict[str, str]:
     """Return the decoded entries of a Secret; none when it is absent or was damaged by hand."""
     data: dict[str, Any] = (secret or {}).get("data") or {}
     try:

@@ -1,0 +1,106 @@
+"""The `.status` as the CRD describes it. Only its schema is made from here; status/derive.py fills it in.
+
+The status carries no defaults and forbids nothing a later operator may add: an older one must be able to
+read it.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from insight_operator.crd.base import list_map
+
+Count = Annotated[int, Field(ge=0)]
+Sentence = Annotated[str, Field(max_length=1024)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, use_attribute_docstrings=True)
+
+
+class ConditionStatus(_Part):
+    """One judgement over the InsightEngine."""
+
+    type: Annotated[str, Field(max_length=64)]
+    """What is judged."""
+    status: Literal["True", "False", "Unknown"]
+    """The judgement."""
+    reason: Annotated[str, Field(max_length=64)]
+    """Why, in one documented word."""
+    message: Sentence
+    """Why, in one sentence that names the cure."""
+    last_transition_time: Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+    """When the status last flipped."""
+    observed_generation: Count
+    """The generation it was judged on."""
+
+
+class ComponentStatus(_Part):
+    """How one component does."""
+
+    desired: Count
+    """Pods asked for."""
+    updated: Count
+    """Pods of the newest template."""
+    ready: Count
+    """Pods that pass their readiness probe."""
+    available: Count
+    """Pods that count as available."""
+    summary: Annotated[str, Field(max_length=16)]
+    """Available and desired pods, as the columns show them."""
+    image: Annotated[str, Field(max_length=512)]
+    """Image of its container."""
+    message: Sentence | None = None
+    """What is wrong with it, if anything is."""
+
+
+class ComponentsStatus(_Part):
+    """How each component does; what is external is absent."""
+
+    api: ComponentStatus | None = None
+    """The API."""
+    worker: ComponentStatus | None = None
+    """The workers."""
+    database: ComponentStatus | None = None
+    """The managed PostgreSQL."""
+    broker: ComponentStatus | None = None
+    """The managed Redis."""
+
+
+class MigrationStatus(_Part):
+    """What became of the migrate Job."""
+
+    job: Annotated[str, Field(max_length=63)]
+    """Name of the Job."""
+    outcome: Literal["pending", "succeeded", "failed"]
+    """How it ended, if it did."""
+    revision: Annotated[str, Field(max_length=64)] | None = None
+    """Revision of the schema it reached."""
+    message: Sentence | None = None
+    """Why its last try failed."""
+
+
+class EngineStatus(_Part):
+    """What the operator last saw."""
+
+    observed_generation: Count | None = None
+    """The generation of the spec that this status is about."""
+    conditions: Annotated[
+        tuple[ConditionStatus, ...], Field(max_length=32, json_schema_extra=list_map("type"))
+    ] = ()
+    """Judgements, by type; kstatus reads Reconciling, Stalled and Ready."""
+    components: ComponentsStatus | None = None
+    """How each component does."""
+    migration: MigrationStatus | None = None
+    """What became of the migrate Job."""
+    version: Annotated[str, Field(max_length=64)] | None = None
+    """Version of the engine image."""
+    url: Annotated[str, Field(max_length=253)] | None = None
+    """Address of the API inside the cluster."""
+    replicas: Count | None = None
+    """Worker pods; read by the scale subresource."""
+    selector: Annotated[str, Field(max_length=128)] | None = None
+    """Selector of the worker pods; read by the scale subresource."""
+    operator_version: Annotated[str, Field(max_length=64)] | None = None
+    """Version of the operator that wrote this."""
