@@ -18,38 +18,38 @@ class SourceError(Exception):
         self.message = message
 
 
-class SourceUnreachable(SourceError):
+class SourceUnreachable(SourceError):  # noqa: N818 - says what happened
     """The server does not answer, or the file cannot be opened."""
 
     code = "source_unreachable"
     retriable = True
 
 
-class SourceRefusedCredentials(SourceError):
+class SourceRefusedCredentials(SourceError):  # noqa: N818 - says what happened
     """The server answers and does not let us in."""
 
     code = "source_refused_credentials"
 
 
-class SourceMisconfigured(SourceError):
+class SourceMisconfigured(SourceError):  # noqa: N818 - says what happened
     """The source's own settings cannot work: no path, no credential, no schema."""
 
     code = "source_misconfigured"
 
 
-class QueryFailed(SourceError):
+class QueryFailed(SourceError):  # noqa: N818 - says what happened
     """The database refused or gave up on the statement; `message` is its own, scrubbed."""
 
     code = "query_failed"
 
 
-class QueryTimedOut(SourceError):
+class QueryTimedOut(SourceError):  # noqa: N818 - says what happened
     """The query met its time limit and its work was ended."""
 
     code = "timed_out"
 
 
-class QueryCancelled(SourceError):
+class QueryCancelled(SourceError):  # noqa: N818 - says what happened
     """Someone cancelled the query and its work was ended."""
 
     code = "cancelled"

@@ -50,10 +50,13 @@ class Grants:
     Attributes:
         schemas: readable schemas; a table outside them is refused.
         tables: readable `schema.table` names; empty means every table of `schemas`.
+        any_schema: whether every schema but the database's own is readable, for tools that judge
+            statements without a source; never set for a user.
     """
 
     schemas: frozenset[str]
     tables: frozenset[str] = field(default_factory=frozenset)
+    any_schema: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from insight_engine.sqlguard.names import Names, columns_of
 from insight_engine.sqlguard.reasons import Reason, ReasonCode
 from insight_engine.sqlguard.text import fold
 
+_OF_TABLE_FUNCTIONS = frozenset("key value type atom id parent fullkey path json ordinality range".split())
 _HIDDEN = frozenset({"rowid", "oid", "_rowid_"})
 
 
@@ -44,9 +45,9 @@ def _tables(tree: exp.Expr, names: Names) -> dict[str, frozenset[str]]:
     """Alias or name of each real table → its columns; a name that several row sources share is left out."""
     found: dict[str, frozenset[str]] = {}
     others: set[str] = set()
-    for alias in tree.find_all(exp.TableAlias):
-        if alias.this is not None and not isinstance(alias.parent, exp.Table):
-            others.add(names.spelled(alias.this))
+    for derived in tree.find_all(exp.TableAlias):
+        if derived.this is not None and not isinstance(derived.parent, exp.Table):
+            others.add(names.spelled(derived.this))
     for node in tree.find_all(exp.Table):
         alias = node.args.get("alias")
         name = alias.this if alias is not None and alias.this is not None else node.this
@@ -84,6 +85,8 @@ def _visible(tree: exp.Expr, names: Names, tables: dict[str, frozenset[str]]) ->
         for identifier in node.find_all(exp.Identifier):
             if not isinstance(identifier.parent, exp.Column):
                 found.add(names.spelled(identifier))
+    for loop in tree.find_all(exp.Comprehension):
+        found |= {names.spelled(name) for name in loop.args["expression"].find_all(exp.Identifier)}
     for function in tree.find_all(exp.Func):
         found.add(fold(function.name if isinstance(function, exp.Anonymous) else function.sql_name()))
-    return frozenset(found) | {"key", "value", "ordinality"} | set(tables)
+    return frozenset(found) | _OF_TABLE_FUNCTIONS | set(tables)

@@ -50,11 +50,11 @@ _PATTERN = r"""
 | (?P<blob>[xX]'(?:[0-9A-Fa-f]{2})*')
 | (?P<badprefix>[^\W\d]\w*(?<=[eExX])')
 | (?P<string>'(?:[^']|'')*+')
-| (?P<quoted>"(?:[^"]|"")++")
+| (?P<quoted>QUOTED)
 | (?P<number>(?:[0-9]+(?:\.(?!\.)[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)
 | (?P<word>[^\W\d]\w*)
 | (?P<parameter>PARAMETERS)
-| (?P<cast>::)
+| (?P<cast>::|:=)
 | (?P<operator>OPERATORS)
 | (?P<punctuation>[()\[\],.;:{}])
 """
@@ -82,16 +82,15 @@ _REFUSED = {
     ),
     "badprefix": (ReasonCode.AMBIGUOUS_TEXT, "A literal needs a blank before it, or its prefix is not read."),
 }
-_OPERATOR_CHARACTERS = r"[~!@#%^&|`?+\-*/<>=]"
 
 
 @lru_cache
 def _compiled(policy: Policy) -> re.Pattern[str]:
-    if policy.greedy_operators:
-        operators = rf"(?:(?!--|/\*){_OPERATOR_CHARACTERS})+"
+    if policy.operator_characters:
+        operators = rf"(?:(?!--|/\*)[{policy.operator_characters}])+"
     else:
         operators = "|".join(re.escape(o) for o in sorted(policy.operators, key=len, reverse=True))
-    pattern = _PATTERN.replace("PARAMETERS", policy.parameter_pattern).replace("OPERATORS", operators)
+    pattern = _PATTERN.replace("PARAMETERS", policy.parameter_pattern).replace("OPERATORS", operators).replace("QUOTED", policy.quoted_pattern)
     return re.compile(pattern, re.VERBOSE | re.DOTALL)
 
 
@@ -129,10 +128,10 @@ def read(text: str, policy: Policy) -> tuple[Token, ...]:
 
 def _token(text: str, group: str, start: int, end: int, policy: Policy) -> Token:
     raw = text[start:end]
-    if group == "operator" and policy.greedy_operators:
+    if group == "operator" and policy.operator_characters:
         raw = _trimmed(raw)
     if group == "quoted":
-        return Token(Kind.QUOTED, raw[1:-1].replace('""', '"'), start, end)
+        return Token(Kind.QUOTED, raw[1:-1].replace(raw[-1] * 2, raw[-1]), start, end)
     return Token(_KINDS[group], fold(raw) if group == "word" else raw, start, start + len(raw))
 
 

@@ -66,7 +66,7 @@ def _check_table(schema: str, table: str, offset: int, names: Names) -> Iterator
     elif not _plain(table):
         message = f"{table!r} looks like a file: name a table of the data source."
         yield reason(ReasonCode.FILE_AS_TABLE, message, offset)
-    elif schema not in {names.known(s) for s in names.grants.schemas}:
+    elif not (names.grants.any_schema or schema in {names.known(s) for s in names.grants.schemas}):
         message = f"The schema {schema} is not granted to you: ask for it or use another."
         yield reason(ReasonCode.SCHEMA_NOT_GRANTED, message, offset)
     elif names.grants.tables and f"{schema}.{table}" not in {names.known(t) for t in names.grants.tables}:

@@ -36,9 +36,10 @@ class Policy:
         column_functions: names that, written after a qualifier, could be a function call.
         bounded: function → (argument index, largest literal): others must be small literals too.
         case_sensitive_quotes: whether a quoted name keeps its case.
-        greedy_operators: whether the database reads the longest run of symbols as one operator.
+        operator_characters: the symbols of which the database reads the longest run as one operator, if it does.
         escape_strings: whether E'…' literals exist.
         parameter_pattern: regular expression of a placeholder.
+        quoted_pattern: regular expression of a quoted name.
     """
 
     dialect: Dialect
@@ -56,9 +57,10 @@ class Policy:
     column_functions: frozenset[str]
     bounded: Mapping[str, tuple[int, int]]
     case_sensitive_quotes: bool
-    greedy_operators: bool
+    operator_characters: str
     escape_strings: bool
     parameter_pattern: str
+    quoted_pattern: str
 
     @cached_property
     def digest(self) -> str:

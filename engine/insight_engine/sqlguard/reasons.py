@@ -7,6 +7,7 @@ from enum import StrEnum
 class ReasonCode(StrEnum):
     """Stable names; clients and tests rely on them."""
 
+    BAD_REQUEST = "bad_request"
     EMPTY = "empty"
     TOO_LONG = "too_long"
     TOO_COMPLEX = "too_complex"

@@ -54,7 +54,8 @@ def _names(tree: exp.Expr) -> tuple[set[int], set[int]]:
 def _call(token: Token, before: Token | None, policy: Policy, where: Positions) -> Iterator[Reason]:
     qualified = before is not None and before.text == "." and before.kind is Kind.PUNCTUATION
     known = token.text in policy.functions or token.text in policy.types
-    if token.kind is Kind.WORD and not qualified and (known or token.text in policy.keywords):
+    grammar = token.text in policy.keywords and token.text in policy.reserved
+    if token.kind is Kind.WORD and not qualified and (known or grammar):
         return
     if token.kind is Kind.WORD and not qualified and token.text in policy.reserved:
         yield _keyword(token, where)

@@ -7,12 +7,18 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from insight_engine.adapters.sources.running import BATCH_ROWS, RunningQueries, admit, bounded, quietly_closing
+from insight_engine.adapters.sources.running import (
+    BATCH_ROWS,
+    RunningQueries,
+    admit,
+    bounded,
+    quietly_closing,
+)
 from insight_engine.domain.source_errors import QueryFailed, SourceMisconfigured, SourceUnreachable
 from insight_engine.domain.sources import Caller, DataSource
 from insight_engine.sqlguard import PreparedQuery
 
-_CONFIG = {
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": "false",
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
@@ -38,10 +44,15 @@ class DuckdbSource:
         self._database: tuple[object, duckdb.DuckDBPyConnection] | None = None
 
     def stream(
-        self, prepared: PreparedQuery, *, query_id: str, caller: Caller | None = None
+        self,
+        prepared: PreparedQuery,
+        *,
+        query_id: str,
+        caller: Caller | None = None,
+        correlation_id: str | None = None,
     ) -> Iterator[pa.RecordBatch]:
         """Run a query and yield its rows; see `ports.Source`."""
-        del caller
+        del caller, correlation_id
         admit(prepared, self._source)
         with self._running.enter(query_id, prepared.limits.timeout_s) as running:
             connection = self._connect()

@@ -8,22 +8,28 @@ ends what must end, so a query can be ended whoever started it.
 from collections.abc import Iterator
 
 import adbc_driver_postgresql
-import psycopg
 import pyarrow as pa
 from adbc_driver_manager import dbapi
 
 from insight_engine.adapters.sources import postgres_control, postgres_errors
-from insight_engine.adapters.sources.running import Ending, Running, RunningQueries, admit, bounded, quietly_closing
+from insight_engine.adapters.sources.postgres_connect import Connections, begin, conninfo, interrupt
+from insight_engine.adapters.sources.running import (
+    Ending,
+    Running,
+    RunningQueries,
+    admit,
+    bounded,
+    quietly_closing,
+)
 from insight_engine.domain.credentials import SourceCredential
-from insight_engine.domain.source_errors import SourceError, SourceMisconfigured
+from insight_engine.domain.source_errors import SourceError
 from insight_engine.domain.sources import Caller, DataSource
 from insight_engine.sqlguard import PreparedQuery
 
-CONNECT_TIMEOUT_S = 5
+Settings = tuple[tuple[str, str], ...]
 LOCK_TIMEOUT_MS = 5_000
 IDLE_TIMEOUT_MS = 60_000
 BATCH_BYTES = 4 * 1024 * 1024
-_DRIVER = adbc_driver_postgresql._driver_path()  # noqa: SLF001 - the way its own dbapi module finds it
 
 
 class PostgresSource:
@@ -32,17 +38,24 @@ class PostgresSource:
     def __init__(self, source: DataSource, credential: SourceCredential) -> None:
         self._source = source
         self._credential = credential
-        self._conninfo = _conninfo(source, credential)
+        self._conninfo = conninfo(source.name, credential)
+        self._connections = Connections(self._conninfo)
         self._running = RunningQueries()
 
     def stream(
-        self, prepared: PreparedQuery, *, query_id: str, caller: Caller | None = None
+        self,
+        prepared: PreparedQuery,
+        *,
+        query_id: str,
+        caller: Caller | None = None,
+        correlation_id: str | None = None,
     ) -> Iterator[pa.RecordBatch]:
         """Run a query and yield its rows; see `ports.Source`."""
         admit(prepared, self._source)
         with self._running.enter(query_id, prepared.limits.timeout_s) as running:
             try:
-                yield from self._rows(prepared, query_id, caller, running)
+                settings = self._settings(prepared, query_id, caller, correlation_id)
+                yield from self._rows(prepared, query_id, settings, running)
             except (dbapi.Error, pa.ArrowException, OSError) as error:
                 raise running.error(self._error(error, prepared)) from None
 
@@ -52,35 +65,30 @@ class PostgresSource:
         return postgres_control.end(self._conninfo, application_name(query_id))
 
     def close(self) -> None:
-        """End all queries started here."""
+        """End all queries started here and close what is kept open."""
         self._running.cancel_all()
+        self._connections.close()
 
     def _rows(
-        self, prepared: PreparedQuery, query_id: str, caller: Caller | None, running: Running
+        self, prepared: PreparedQuery, query_id: str, settings: Settings, running: Running
     ) -> Iterator[pa.RecordBatch]:
         options = {adbc_driver_postgresql.StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(BATCH_BYTES)}
         with (
-            quietly_closing(connection := self._connect()),
+            quietly_closing(connection := self._connections.open()),
             quietly_closing(cursor := connection.cursor(adbc_stmt_kwargs=options)),
         ):
-            _begin(connection, self._settings(prepared, query_id, caller))
+            begin(connection, settings)
             running.on_end(lambda: self._end(connection, query_id))
             try:
                 cursor.execute(prepared.sql, prepared.parameters or None)
                 yield from bounded(cursor.fetch_record_batch())
             finally:
-                _interrupt(connection)
+                interrupt(connection)
 
-    def _connect(self) -> dbapi.Connection:
-        return dbapi.connect(
-            driver=_DRIVER,
-            entrypoint="AdbcDriverPostgresqlInit",
-            db_kwargs={"uri": self._conninfo},
-            autocommit=True,
-        )
-
-    def _settings(self, prepared: PreparedQuery, query_id: str, caller: Caller | None) -> dict[str, str]:
-        return {
+    def _settings(
+        self, prepared: PreparedQuery, query_id: str, caller: Caller | None, correlation_id: str | None
+    ) -> Settings:
+        settings = {
             "application_name": application_name(query_id),
             "statement_timeout": f"{max(1, round(prepared.limits.timeout_s * 1000))}ms",
             "lock_timeout": f"{LOCK_TIMEOUT_MS}ms",
@@ -89,10 +97,12 @@ class PostgresSource:
             "standard_conforming_strings": "on",
             "insight.user": caller.user if caller else "",
             "insight.role": caller.role.value if caller else "",
+            "insight.correlation_id": correlation_id or "",
         }
+        return tuple(settings.items())
 
     def _end(self, connection: dbapi.Connection, query_id: str) -> None:
-        _interrupt(connection)
+        interrupt(connection)
         postgres_control.end(self._conninfo, application_name(query_id))
 
     def _error(self, error: Exception, prepared: PreparedQuery) -> SourceError:
@@ -102,43 +112,6 @@ class PostgresSource:
 def application_name(query_id: str) -> str:
     """How a query's backend is called in `pg_stat_activity`; the server keeps 63 bytes."""
     return f"insight:{query_id}"[:63]
-
-
-def _conninfo(source: DataSource, credential: SourceCredential) -> str:
-    single = {
-        "host": credential.host,
-        "port": credential.port,
-        "dbname": credential.dbname,
-        "user": credential.username,
-        "password": credential.password,
-    }
-    if credential.uri is None and credential.host is None:
-        raise SourceMisconfigured(f"The secret of data source {source.name} has neither uri nor host: add one.")
-    parts = {} if credential.uri is not None else {k: v for k, v in single.items() if v is not None}
-    try:
-        return psycopg.conninfo.make_conninfo(
-            credential.uri or "", connect_timeout=CONNECT_TIMEOUT_S, client_encoding="UTF8", **parts
-        )
-    except psycopg.Error:
-        message = f"The secret of data source {source.name} holds no usable connection URI: check its uri."
-        raise SourceMisconfigured(message) from None
-
-
-def _begin(connection: dbapi.Connection, settings: dict[str, str]) -> None:
-    """Open the read-only transaction; settings end with it, so a pooler hands none of them on."""
-    calls = ", ".join(f"set_config(${2 * n + 1}, ${2 * n + 2}, true)" for n in range(len(settings)))
-    with connection.cursor() as cursor:
-        cursor.execute("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {calls}", tuple(part for pair in settings.items() for part in pair))  # noqa: S608
-        cursor.fetchall()
-
-
-def _interrupt(connection: dbapi.Connection) -> None:
-    try:
-        connection.adbc_cancel()
-    except dbapi.Error:
-        return
 
 
 def _quoted(name: str) -> str:

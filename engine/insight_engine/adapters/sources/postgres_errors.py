@@ -37,7 +37,9 @@ def explain(error: Exception, name: str, credential: SourceCredential, timeout_s
                 f"The data source {name} refused our login: check its secret's username, password and dbname."
             )
         if _UNREACHABLE.search(text):
-            return SourceUnreachable(f"The data source {name} cannot be reached: check its host, port and network.")
+            return SourceUnreachable(
+                f"The data source {name} cannot be reached: check its host, port and network."
+            )
     return QueryFailed(f"The database says: {_scrubbed(text, credential)}")
 
 

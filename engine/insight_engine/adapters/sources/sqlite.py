@@ -9,7 +9,13 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from insight_engine.adapters.sources.running import BATCH_ROWS, Running, RunningQueries, admit, quietly_closing
+from insight_engine.adapters.sources.running import (
+    BATCH_ROWS,
+    Running,
+    RunningQueries,
+    admit,
+    quietly_closing,
+)
 from insight_engine.adapters.sources.sqlite_arrow import Columns
 from insight_engine.domain.source_errors import QueryFailed, SourceMisconfigured, SourceUnreachable
 from insight_engine.domain.sources import Caller, DataSource, Dialect
@@ -39,10 +45,15 @@ class SqliteSource:
         self._running = RunningQueries()
 
     def stream(
-        self, prepared: PreparedQuery, *, query_id: str, caller: Caller | None = None
+        self,
+        prepared: PreparedQuery,
+        *,
+        query_id: str,
+        caller: Caller | None = None,
+        correlation_id: str | None = None,
     ) -> Iterator[pa.RecordBatch]:
         """Run a query and yield its rows; see `ports.Source`."""
-        del caller
+        del caller, correlation_id
         admit(prepared, self._source)
         with self._running.enter(query_id, prepared.limits.timeout_s) as running:
             try:

@@ -15,7 +15,9 @@ class Columns:
 
     def __init__(self, names: Sequence[str], first: Sequence[Row]) -> None:
         kinds = [{type(row[i]) for row in first} - {type(None)} for i in range(len(names))]
-        self.schema = pa.schema([pa.field(name, _type(kind)) for name, kind in zip(names, kinds, strict=True)])
+        self.schema = pa.schema(
+            [pa.field(name, _type(kind)) for name, kind in zip(names, kinds, strict=True)]
+        )
 
     def batch(self, rows: Sequence[Row]) -> pa.RecordBatch:
         """Rows as a batch.
@@ -36,15 +38,16 @@ def _type(kinds: set[type]) -> pa.DataType:
     return pa.binary() if kinds == {bytes} else pa.string()
 
 
-def _array(values: Sequence[Any], field: pa.Field) -> pa.Array:
+def _array(values: Sequence[Any], field: "pa.Field[Any]") -> "pa.Array[Any]":
     if field.type == pa.string():
         values = [v if v is None or isinstance(v, str) else _text(v) for v in values]
     try:
-        return pa.array(values, type=field.type)
+        array: pa.Array[Any] = pa.array(values, type=field.type)
     except (pa.ArrowInvalid, pa.ArrowTypeError):
         raise QueryFailed(
             f"The column {field.name} holds values of several types: CAST it to one, for example to TEXT."
         ) from None
+    return array
 
 
 def _text(value: Any) -> str:

@@ -18,6 +18,9 @@ FUNCTIONS = words("""
     sum tan trim upper
 """)
 
+GRAMMAR = words("between by escape exclude exists filter like materialized over row values zone")
+"""Words of the grammar that may stand before a parenthesis though the database does not reserve them."""
+
 DATA_TYPES = words("""
     BIGINT BINARY BIT BLOB BOOLEAN CHAR DATE DECIMAL DOUBLE FLOAT INT INTERVAL SMALLINT TEXT TIME TIMESTAMP
     TIMESTAMPTZ TINYINT VARCHAR JSON

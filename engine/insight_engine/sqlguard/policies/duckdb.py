@@ -15,7 +15,7 @@ _KEYWORDS = words("""
     any anti array asof at both century cube current_date current_time current_timestamp day days
     decade dow doy epoch for grouping hour hours if ignore ilike interval isodow isoyear lambda lateral leading
     localtime localtimestamp microsecond microseconds millennium millisecond milliseconds minute minutes month
-    months only ordinality placing positional precision qualify quarter replace rollup second seconds semi sets
+    months only ordinality placing positional precision qualify quarter replace rollup second seconds semi sets nocase noaccent sample name to
     similar some struct map symmetric tablesample percent repeatable time respect trailing try_cast varying week
     year years zone isnull notnull without glob
 """)
@@ -105,7 +105,7 @@ DUCKDB = Policy(
     dialect=Dialect.DUCKDB,
     keywords=common.KEYWORDS | _KEYWORDS,
     reserved=_RESERVED,
-    functions=common.FUNCTIONS | _FUNCTIONS,
+    functions=common.FUNCTIONS | common.GRAMMAR | _FUNCTIONS,
     types=_TYPES,
     operators=common.OPERATORS
     | words("^ ** // & | ~ << >> ~~ ~~* !~~ !~~* -> ->> @> <@ && ^@ == :: => := !~ ~~~"),
@@ -118,7 +118,8 @@ DUCKDB = Policy(
     column_functions=frozenset(),
     bounded={"repeat": (1, 10_000), "lpad": (1, 10_000), "rpad": (1, 10_000)},
     case_sensitive_quotes=False,
-    greedy_operators=True,
+    operator_characters=r"~!@#%^&|`+\-*/<>=",
     escape_strings=True,
     parameter_pattern=r"\$[0-9]+(?!\w)|\?",
+    quoted_pattern=r'"(?:[^"]|"")++"',
 )

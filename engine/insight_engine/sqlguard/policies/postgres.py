@@ -14,7 +14,7 @@ from insight_engine.sqlguard.policy import Policy, words
 
 _KEYWORDS = words("""
     any array at both cube current_date current_time current_timestamp cycle day dow doy decade century
-    millennium epoch escape fetch for grouping hour ilike isodow isoyear lateral leading local
+    millennium epoch escape fetch for grouping hour ilike isodow isoyear lateral leading overlaps local
     localtime localtimestamp microseconds millisecond milliseconds minute month next normalize normalized
     only ordinality placing quarter rollup second sets similar some symmetric asymmetric tablesample
     repeatable time timezone trailing unknown varying week without year years months days hours minutes
@@ -107,7 +107,7 @@ _NODES = common.NODES | {
     exp.BitwiseXor, exp.Pow, exp.GroupingSets, exp.Rollup, exp.Cube, exp.TableSample, exp.ByteString,
     exp.Kwarg, exp.PropertyEQ, exp.Distance, exp.Overlaps, exp.Schema, exp.Adjacent,
     exp.ExtendsLeft, exp.ExtendsRight, exp.JSONKeyValue, exp.JSONBDeleteAtPath, exp.FormatJson,
-    exp.RecursiveWithSearch, exp.MatchAgainst, exp.JSON, exp.JSONBContainsAnyTopKeys,
+    exp.Lambda, exp.LimitOptions, exp.MatchAgainst, exp.JSON, exp.JSONBContainsAnyTopKeys,
     exp.JSONBContainsAllTopKeys, exp.JSONBPathExists,
 }  # fmt: skip
 
@@ -115,7 +115,7 @@ POSTGRES = Policy(
     dialect=Dialect.POSTGRES,
     keywords=common.KEYWORDS | _KEYWORDS,
     reserved=_RESERVED,
-    functions=common.FUNCTIONS | _FUNCTIONS,
+    functions=common.FUNCTIONS | common.GRAMMAR | _FUNCTIONS,
     types=_TYPES,
     operators=_OPERATORS,
     nodes=_NODES,
@@ -131,7 +131,8 @@ POSTGRES = Policy(
     """),
     bounded={"repeat": (1, 10_000), "lpad": (1, 10_000), "rpad": (1, 10_000)},
     case_sensitive_quotes=True,
-    greedy_operators=True,
+    operator_characters=r"~!@#%^&|`?+\-*/<>=",
     escape_strings=True,
     parameter_pattern=r"\$[0-9]+(?!\w)",
+    quoted_pattern=r'"(?:[^"]|"")++"',
 )

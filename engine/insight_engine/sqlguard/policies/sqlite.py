@@ -11,7 +11,7 @@ from insight_engine.sqlguard.policies import common
 from insight_engine.sqlguard.policy import Policy, words
 
 _KEYWORDS = words("""
-    current_date current_time current_timestamp glob isnull notnull
+    current_date current_time current_timestamp glob isnull notnull nocase binary rtrim
 """)
 
 _RESERVED = words("""
@@ -32,13 +32,13 @@ _FUNCTIONS = words("""
 """)
 
 _NODES = common.NODES | {exp.Glob, exp.JSONExtract, exp.JSONExtractScalar, exp.JSONPath, exp.JSONPathRoot,
-    exp.JSONPathKey, exp.JSONPathSubscript, exp.JSONPathWildcard, exp.CurrentDate}  # fmt: skip
+    exp.JSONPathKey, exp.JSONPathSubscript, exp.JSONPathWildcard, exp.JSONKeyValue}  # fmt: skip
 
 SQLITE = Policy(
     dialect=Dialect.SQLITE,
     keywords=common.KEYWORDS | _KEYWORDS,
     reserved=_RESERVED,
-    functions=common.FUNCTIONS | _FUNCTIONS,
+    functions=common.FUNCTIONS | common.GRAMMAR | _FUNCTIONS,
     types=words(
         "integer int bigint smallint real double float numeric decimal text varchar char blob boolean"
     ),
@@ -52,7 +52,8 @@ SQLITE = Policy(
     column_functions=frozenset(),
     bounded={},
     case_sensitive_quotes=False,
-    greedy_operators=False,
+    operator_characters="",
     escape_strings=False,
     parameter_pattern=r"\?(?:[0-9]+(?!\w))?",
+    quoted_pattern=r'"(?:[^"]|"")++"|\[[^\]]++\]|`(?:[^`]|``)++`',
 )
