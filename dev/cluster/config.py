@@ -12,6 +12,8 @@ import yaml
 
 from dev.cluster.layout import Layout
 
+NETWORK = "insight-pods"
+
 Document = dict[str, Any]
 
 
@@ -79,6 +81,8 @@ disabled_plugins = ["io.containerd.internal.v1.opt"]
     snapshotter = "overlayfs"
     [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
       runtime_type = "io.containerd.runc.v2"
+      [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+        Root = "{layout.containerd_state}/runc"
 """
 
 
@@ -98,7 +102,7 @@ def cni(layout: Layout) -> str:
         "hairpinMode": True,
     }
     return json.dumps(
-        {"cniVersion": "1.0.0", "name": "pods", "plugins": [{**bridge, "ipam": ipam}]}, indent=1
+        {"cniVersion": "1.0.0", "name": NETWORK, "plugins": [{**bridge, "ipam": ipam}]}, indent=1
     )
 
 
@@ -163,13 +167,13 @@ def kube_proxy(layout: Layout) -> str:
 
 
 def registry(layout: Layout) -> str:
-    """Render the image registry's configuration: loopback only, files under the state folder."""
+    """Render the image registry's configuration: loopback only."""
     return _yaml(
         {
             "version": 0.1,
             "log": {"level": "warn", "accesslog": {"disabled": True}},
             "storage": {
-                "filesystem": {"rootdirectory": str(layout.root / "registry")},
+                "filesystem": {"rootdirectory": str(layout.registry_root)},
                 "delete": {"enabled": True},
             },
             "http": {"addr": f"127.0.0.1:{layout.registry_port}"},

@@ -14,6 +14,7 @@ class Layout:
     """Where one local cluster keeps its files and which addresses it uses."""
 
     root: Path
+    registry_root: Path
     pod_cidr: str = "10.244.0.0/16"
     node_pod_cidr: str = "10.244.0.0/24"
     service_cidr: str = "10.96.0.0/16"

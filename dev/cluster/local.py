@@ -51,11 +51,16 @@ _STOP_ORDER = (
 _CONTROLLER_MANAGER_PORT, _SCHEDULER_PORT = 10257, 10259
 
 
+def default_layout() -> Layout:
+    """Return the local cluster's layout; pushed images lie in the cache, so pushing again is free."""
+    return Layout(paths.state_folder(), paths.cache_folder() / "registry")
+
+
 class LocalCluster:
     """One local cluster, named by its state folder."""
 
     def __init__(self, layout: Layout | None = None) -> None:
-        self.layout = layout or Layout(paths.state_folder())
+        self.layout = layout or default_layout()
         self.daemons = {name: Daemon(name, self.layout.root) for name in DAEMONS}
 
     def up(self) -> None:

@@ -8,14 +8,26 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
-from dev.cluster import network, processes
+from dev.cluster import network
+from dev.cluster.config import NETWORK
 from dev.cluster.errors import ClusterError
 from dev.cluster.layout import Layout
 
 _SHIM = "containerd-shim"
 _PATIENCE_S = 20.0
+# Folders whose place containerd, its shims, the plugins and the kubelet fix, innermost first.
+_SHARED_FOLDERS = (
+    "/run/containerd/runc/k8s.io",
+    "/run/containerd/runc",
+    "/run/containerd/s",
+    "/run/containerd",
+    "/var/lib/cni/results",
+    "/var/lib/cni",
+    "/var/lib/kubelet",
+)
 
 
 def shims(layout: Layout) -> list[int]:
@@ -30,17 +42,21 @@ def shims(layout: Layout) -> list[int]:
 
 
 def container_processes(layout: Layout) -> list[int]:
-    """Return the ids of processes that live under this cluster's shims, at any depth."""
-    parents: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and (parent := _parent(entry)) is not None:
-            parents.setdefault(parent, []).append(int(entry.name))
-    waiting, below = shims(layout), []
-    while waiting:
-        children = parents.get(waiting.pop(), [])
-        below += children
-        waiting += children
-    return below
+    """Return the ids of processes whose root file system is a snapshot of this cluster's containerd.
+
+    Their shims may be dead already, so who started them tells nothing.
+    """
+    return [
+        int(entry.name)
+        for entry in Path("/proc").iterdir()
+        if entry.name.isdigit() and rooted_in(_read(entry / "mountinfo"), layout.containerd_root)
+    ]
+
+
+def rooted_in(mountinfo: str, containerd_root: Path) -> bool:
+    """Tell whether a process with this mount table has its root under `containerd_root`. Pure."""
+    roots = [line for line in mountinfo.splitlines() if line.split()[4] == "/"]
+    return any(f"upperdir={containerd_root}/" in line or f":{containerd_root}/" in line for line in roots)
 
 
 def mounts(root: Path) -> list[str]:
@@ -69,9 +85,13 @@ def clear(layout: Layout) -> None:
             f"Still mounted: {', '.join(left[:3])}; see who uses it (`fuser -vm`) and run this again."
         )
     network.delete_link(layout.pod_bridge)
+    _remove_shim_sockets(layout)
     for folder in (layout.containerd_state, layout.root / "cni-addresses"):
         shutil.rmtree(folder, ignore_errors=True)
+    for cached in Path("/var/lib/cni/results").glob(f"{NETWORK}-*"):
+        cached.unlink()
     _remove_cgroups()
+    _remove_if_empty(_SHARED_FOLDERS)
 
 
 def _kill_all(layout: Layout) -> None:
@@ -81,12 +101,9 @@ def _kill_all(layout: Layout) -> None:
             raise ClusterError(
                 f"Processes {pids[:5]} of the cluster do not end; end them by hand and run this again."
             )
-        for pid in reversed(pids):
-            if processes.start_time(pid) is not None:
-                _kill(pid)
+        for pid in pids:
+            _kill(pid)
         time.sleep(0.05)
-        if all(processes.start_time(pid) is None for pid in pids):
-            return
 
 
 def _kill(pid: int) -> None:
@@ -96,26 +113,33 @@ def _kill(pid: int) -> None:
         return
 
 
+def _remove_shim_sockets(layout: Layout) -> None:
+    """Remove the sockets of dead shims; each task's folder names its own."""
+    for address in layout.containerd_state.glob("io.containerd.runtime.v2.task/*/*/address"):
+        Path(address.read_text().removeprefix("unix://")).unlink(missing_ok=True)
+
+
+def _remove_if_empty(folders: Iterable[str]) -> None:
+    for folder in folders:
+        try:
+            Path(folder).rmdir()
+        except OSError:
+            continue
+
+
 def _remove_cgroups() -> None:
     """Remove the empty cgroups that the kubelet made for pods; those still in use stay."""
     for top in Path("/sys/fs/cgroup").glob("**/kubepods"):
         for folder in sorted([top, *top.glob("**/")], key=lambda path: len(str(path)), reverse=True):
-            try:
-                folder.rmdir()
-            except OSError:
-                continue
+            _remove_if_empty([str(folder)])
 
 
 def _command_line(entry: Path) -> list[str]:
-    try:
-        return (entry / "cmdline").read_text(errors="replace").split("\0")
-    except (FileNotFoundError, ProcessLookupError):
-        return []
+    return _read(entry / "cmdline").split("\0")
 
 
-def _parent(entry: Path) -> int | None:
+def _read(path: Path) -> str:
     try:
-        stat = (entry / "stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return int(stat.rpartition(")")[2].split()[1])
+        return path.read_text(errors="replace")
+    except (OSError, ProcessLookupError):
+        return ""

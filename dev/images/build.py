@@ -8,13 +8,13 @@ import json
 import os
 import shutil
 import tempfile
+import urllib.request
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from dev.cluster import network, paths, provider, pypi
+from dev.cluster import local, network, paths, provider, pypi
 from dev.cluster.errors import ClusterError
-from dev.cluster.layout import Layout
 from dev.cluster.progress import say, step
 from dev.images import rootfs, wheelhouse
 from dev.images.engine import Docker, running
@@ -52,12 +52,12 @@ def build(names: tuple[str, ...], *, push: bool) -> Images:
 
     Raises ClusterError with the builder's last lines when a build or push fails.
     """
-    layout = Layout(paths.state_folder())
+    layout = local.default_layout()
     record = layout.root / "images.json"
     known: Images = json.loads(record.read_text()) if record.exists() else {}
     wanted = [image for image in IMAGES if image.name in names]
     tags = {image.name: input_key(image.base, image.inputs(), paths.REPOSITORY) for image in wanted}
-    stale = [image for image in wanted if known.get(image.name, {}).get("tag") != tags[image.name]]
+    stale = [image for image in wanted if not _current(known.get(image.name), tags[image.name], push=push)]
     for image in wanted:
         if image not in stale:
             say(f"  {image.name}: unchanged ({tags[image.name]})")
@@ -109,6 +109,20 @@ def _build_with_own_docker(cluster: provider.Cluster) -> Images:
         cluster.load_images([reference])
         made[image.name] = {"repository": f"insight-{image.name}", "tag": tag, "digest": ""}
     return made
+
+
+def _current(record: dict[str, str] | None, tag: str, *, push: bool) -> bool:
+    """Tell whether an image of that tag was made before and, with `push`, still is in the registry."""
+    if record is None or record["tag"] != tag:
+        return False
+    if not push:
+        return True
+    host, _, name = record["repository"].partition("/")
+    try:
+        with urllib.request.urlopen(f"http://{host}/v2/{name}/manifests/{tag}", timeout=5):
+            return True
+    except OSError:
+        return False
 
 
 def _make(docker: Docker, image: Image, tag: str, registry_port: int, *, push: bool) -> dict[str, str]:
