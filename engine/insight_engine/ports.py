@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import date
 from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
@@ -135,6 +136,10 @@ class Outbox(Protocol):
 class Chunks(Protocol):
     """The result store: Arrow record batches by (query, attempt, seq)."""
 
+    async def prepare(self, bucket: date) -> None:
+        """See to it that chunks of that day can be stored."""
+        ...
+
     async def put(self, attempt: Attempt, seq: int, data: bytes, rows: int) -> None:
         """Store one chunk."""
         ...
@@ -234,5 +239,3 @@ class DatabaseProbe(Protocol):
     async def healthy(self) -> bool:
         """Ask the database something small, within a second."""
         ...
-
-

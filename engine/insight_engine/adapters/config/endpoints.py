@@ -44,7 +44,9 @@ def database_login(root: Path, name: str = "database") -> DatabaseLogin:
         return DatabaseLogin(conninfo="", sqlite_path=uri.removeprefix(SQLITE_SCHEME))
     if uri is not None:
         if not uri.startswith(("postgresql://", "postgres://")):
-            raise ConfigurationError("secret_invalid", f"Secret set {name}: uri must start with postgresql://")
+            raise ConfigurationError(
+                "secret_invalid", f"Secret set {name}: uri must start with postgresql://"
+            )
         return DatabaseLogin(conninfo=uri)
     parts = require(secret, name, ("host", "dbname", "username", "password"))
     return DatabaseLogin(conninfo=_conninfo(parts))

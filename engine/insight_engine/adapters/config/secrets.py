@@ -100,8 +100,12 @@ def require(secret: Mapping[str, str] | None, name: str, keys: tuple[str, ...]) 
         ConfigurationError: naming the set and the missing file.
     """
     if secret is None:
-        raise ConfigurationError("secret_missing", f"Secret set {name} is not mounted: it needs {', '.join(keys)}")
+        raise ConfigurationError(
+            "secret_missing", f"Secret set {name} is not mounted: it needs {', '.join(keys)}"
+        )
     missing = [key for key in keys if not secret.get(key)]
     if missing:
-        raise ConfigurationError("secret_incomplete", f"Secret set {name} has no {' and no '.join(missing)}: add it")
+        raise ConfigurationError(
+            "secret_incomplete", f"Secret set {name} has no {' and no '.join(missing)}: add it"
+        )
     return secret

@@ -17,6 +17,7 @@ from insight_engine.adapters.config.endpoints import BrokerLogin, broker_login
 from insight_engine.settings import PREFIX, Settings
 
 TASK: Final = "insight.run"
+QUEUE: Final = "queries"
 CONNECT_TIMEOUT_S: Final = 1.0
 SOCKET_TIMEOUT_S: Final = 5.0
 TASK_LIMIT_S: Final = 4 * 3600
@@ -27,9 +28,12 @@ class FileCredentials(CredentialProvider):
     """The broker's login, from its secret set as it is now. Celery makes one by its dotted name."""
 
     def __init__(self, secrets_dir: Path | None = None) -> None:
-        self._secrets_dir = secrets_dir or Settings.from_env(
-            {key: value for key, value in os.environ.items() if key == f"{PREFIX}SECRETS_DIR"}
-        ).secrets_dir
+        self._secrets_dir = (
+            secrets_dir
+            or Settings.from_env(
+                {key: value for key, value in os.environ.items() if key == f"{PREFIX}SECRETS_DIR"}
+            ).secrets_dir
+        )
 
     def get_credentials(self) -> tuple[str, ...]:
         """(user, password), or what there is of it."""
@@ -41,11 +45,6 @@ class FileCredentials(CredentialProvider):
     async def get_credentials_async(self) -> tuple[str, ...]:
         """The same; reading a small file from memory does not block."""
         return self.get_credentials()
-
-
-def queue_name(instance: str) -> str:
-    """The list that workers of this instance listen to."""
-    return f"insight:{instance}:queries"
 
 
 def channel_name(instance: str) -> str:
@@ -75,7 +74,7 @@ def celery_app(settings: Settings) -> Celery:
             "global_keyprefix": f"insight:{settings.instance}:",
         },
         broker_use_ssl={"ssl_cert_reqs": "required"} if login.tls else None,
-        task_default_queue=queue_name(settings.instance),
+        task_default_queue=QUEUE,
         task_serializer="json",
         accept_content=["json"],
         task_ignore_result=True,
@@ -123,5 +122,3 @@ def redis_client(secrets_dir: Path, *, socket_timeout_s: float | None) -> "Redis
         retry=Retry(NoBackoff(), 1),
         **options,
     )
-
-

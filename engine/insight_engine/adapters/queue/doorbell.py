@@ -36,12 +36,16 @@ class CeleryDoorbell:
                 await loop.run_in_executor(self._thread, self._publish, str(query_id), correlation_id)
         except Exception as error:  # noqa: BLE001 - kombu raises whatever its transport does
             self._silent_until = time.monotonic() + PAUSE_S
-            get_logger("doorbell").warning("Could not ring", query_id=str(query_id), error=type(error).__name__)
+            get_logger("doorbell").warning(
+                "Could not ring", query_id=str(query_id), error=type(error).__name__
+            )
             return False
         return True
 
     def _publish(self, query_id: str, correlation_id: str) -> None:
-        self._app.send_task(TASK, args=[query_id], task_id=query_id, headers={CORRELATION_HEADER: correlation_id})
+        self._app.send_task(
+            TASK, args=[query_id], task_id=query_id, headers={CORRELATION_HEADER: correlation_id}
+        )
 
     async def healthy(self) -> bool:
         """Whether the broker answers."""

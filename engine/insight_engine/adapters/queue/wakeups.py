@@ -35,7 +35,9 @@ class RedisWakeups:
             async with asyncio.timeout(ANNOUNCE_TIMEOUT_S):
                 await self._redis.publish(self._channel, query_id.bytes)
         except (RedisError, OSError) as error:
-            get_logger("wakeups").debug("Could not announce", query_id=str(query_id), error=type(error).__name__)
+            get_logger("wakeups").debug(
+                "Could not announce", query_id=str(query_id), error=type(error).__name__
+            )
 
     async def listen_forever(self) -> None:
         """Deliver announcements to this process's waiters; reconnects for ever."""

@@ -10,7 +10,18 @@ from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 
 import psycopg
-from sqlalchemy import ColumnElement, Connection, Date, cast, event, func, literal, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Date,
+    Interval,
+    cast,
+    event,
+    func,
+    literal,
+    text,
+    type_coerce,
+)
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -52,9 +63,10 @@ class Database:
     def now(self, plus_s: float = 0.0) -> ColumnElement[datetime]:
         """The database's clock: leases must not depend on how well the clocks of pods agree."""
         delta = timedelta(seconds=plus_s)
-        if self.postgres:
-            return func.clock_timestamp(type_=UtcDateTime) + delta if plus_s else func.clock_timestamp()
-        return literal(datetime.now(UTC) + delta, UtcDateTime)
+        if not self.postgres:
+            return literal(datetime.now(UTC) + delta, UtcDateTime)
+        clock = func.clock_timestamp(type_=UtcDateTime)
+        return type_coerce(clock + literal(delta, Interval), UtcDateTime) if plus_s else clock
 
     def today(self) -> ColumnElement[date]:
         """The database's day, in UTC."""
@@ -96,7 +108,9 @@ async def _translated() -> AsyncIterator[None]:
 def unavailable(error: BaseException) -> Unavailable:
     """The one sentence a caller sees; the cause goes to the log only."""
     del error
-    return Unavailable("database_unavailable", "The metadata database does not answer. Try again in a few seconds.")
+    return Unavailable(
+        "database_unavailable", "The metadata database does not answer. Try again in a few seconds."
+    )
 
 
 def retried(call: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
@@ -129,6 +143,7 @@ def open_postgres(login: Callable[[], DatabaseLogin], *, pool_size: int) -> Data
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_timeout=5,
+        hide_parameters=True,
         pool_recycle=POOL_RECYCLE_S,
     )
     return Database(engine, postgres=True)
@@ -136,9 +151,9 @@ def open_postgres(login: Callable[[], DatabaseLogin], *, pool_size: int) -> Data
 
 def open_sqlite(path: Path) -> Database:
     """A pool on a SQLite file; the folder must exist."""
-    engine = create_async_engine(f"sqlite+aiosqlite:///{path}", pool_size=4, pool_timeout=10).execution_options(
-        schema_translate_map={SCHEMA: None, RESULTS_SCHEMA: None}
-    )
+    engine = create_async_engine(
+        f"sqlite+aiosqlite:///{path}", pool_size=4, pool_timeout=10
+    ).execution_options(schema_translate_map={SCHEMA: None, RESULTS_SCHEMA: None})
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return Database(engine, postgres=False)

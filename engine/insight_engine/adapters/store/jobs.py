@@ -148,7 +148,10 @@ class StoredJobs:
             update(queries)
             .where(*lost)
             .values(
-                state=QueryState.QUEUED.value, queued_at=self._database.now(), lease_expires_at=None, worker=None
+                state=QueryState.QUEUED.value,
+                queued_at=self._database.now(),
+                lease_expires_at=None,
+                worker=None,
             )
             .returning(queries.c.id, queries.c.correlation_id)
         )
@@ -169,7 +172,9 @@ class StoredJobs:
 
     def _ring_again(self, jobs: Sequence[tuple[UUID, str]]) -> Any:
         now = self._database.now()
-        rows = [{"query_id": job, "correlation_id": correlation, "created_at": now} for job, correlation in jobs]
+        rows = [
+            {"query_id": job, "correlation_id": correlation, "created_at": now} for job, correlation in jobs
+        ]
         return self._insert(outbox).values(rows).on_conflict_do_nothing()
 
 

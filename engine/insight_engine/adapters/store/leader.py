@@ -46,7 +46,9 @@ class StoreLeadership:
             yield LockTerm(None)
             return
         async with self._database.statement() as connection:
-            held = await connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": HOUSEKEEPING_LOCK})
+            held = await connection.scalar(
+                text("SELECT pg_try_advisory_lock(:key)"), {"key": HOUSEKEEPING_LOCK}
+            )
             if not held:
                 yield None
                 return

@@ -75,7 +75,9 @@ def connect_patiently(conninfo: str, wait_s: float) -> psycopg.Connection[Any]:
     deadline = time.monotonic() + wait_s
     while True:
         try:
-            return psycopg.connect(conninfo, autocommit=True, connect_timeout=3, application_name="insight-migrate")
+            return psycopg.connect(
+                conninfo, autocommit=True, connect_timeout=3, application_name="insight-migrate"
+            )
         except psycopg.OperationalError as error:
             if _is_refused_login(error):
                 raise ConfigurationError(
@@ -91,12 +93,17 @@ def connect_patiently(conninfo: str, wait_s: float) -> psycopg.Connection[Any]:
 
 def _is_refused_login(error: psycopg.OperationalError) -> bool:
     # libpq gives no SQLSTATE for a refusal during connect, only the server's text.
-    return any(mark in str(error) for mark in ("password authentication failed", "role ", "no pg_hba.conf entry"))
+    return any(
+        mark in str(error) for mark in ("password authentication failed", "role ", "no pg_hba.conf entry")
+    )
 
 
 def _upgrade_postgres(conninfo: str, *, owner_role: str | None, app_role: str | None) -> str:
     engine = create_engine(
-        "postgresql+psycopg://", creator=lambda: psycopg.connect(conninfo, connect_timeout=3), poolclass=NullPool
+        "postgresql+psycopg://",
+        creator=lambda: psycopg.connect(conninfo, connect_timeout=3),
+        poolclass=NullPool,
+        hide_parameters=True,
     )
     with engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
@@ -111,7 +118,7 @@ def _upgrade_postgres(conninfo: str, *, owner_role: str | None, app_role: str | 
 
 def migrate_sqlite(path: Path) -> str:
     """Migrate a SQLite file, made if it does not exist; the revision reached."""
-    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
+    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool, hide_parameters=True)
     with engine.begin() as connection:
         return _upgrade(connection, {}, None)
 

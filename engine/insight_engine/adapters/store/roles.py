@@ -52,7 +52,9 @@ def ensure_schemas(admin: Connection) -> None:
                 sql.Identifier(schema), sql.Identifier(owner)
             )
         )
-    admin.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(sql.Identifier(SCHEMA), sql.Identifier(APP_ROLE)))
+    admin.execute(
+        sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(sql.Identifier(SCHEMA), sql.Identifier(APP_ROLE))
+    )
 
 
 def _ensure_role(admin: Connection, role: str, attributes: str) -> None:

@@ -51,7 +51,7 @@ class StoredUsers:
             )
             if admins:
                 return False
-            added = await connection.execute(
+            added = await connection.scalar(
                 insert.values(
                     id=user.id,
                     username=user.username,
@@ -60,9 +60,11 @@ class StoredUsers:
                     disabled=user.disabled,
                     tokens_valid_from=user.tokens_valid_from,
                     created_at=self._database.now(),
-                ).on_conflict_do_nothing()
+                )
+                .on_conflict_do_nothing()
+                .returning(users.c.id)
             )
-        return added.rowcount == 1
+        return added is not None
 
     async def all(self) -> list[User]:
         """Every user, by name."""

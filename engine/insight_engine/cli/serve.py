@@ -1,0 +1,84 @@
+"""`insight-engine serve`: the API under gunicorn's own ASGI worker, or everything in one process."""
+
+import argparse
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from insight_engine.settings import Settings
+
+if TYPE_CHECKING:
+    from insight_engine.runtime import RunFolder
+    from insight_engine.wiring import Api
+
+TICK_S: Final = 2.0
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the sub-command."""
+    parser = subparsers.add_parser(
+        "serve",
+        help="serve the API",
+        description="Serve the API on INSIGHT_API_PORT, with metrics and pod health on INSIGHT_INTERNAL_PORT. "
+        "With --embedded, API and worker run in this one process on SQLite: no server is needed.",
+    )
+    parser.add_argument("--embedded", action="store_true", help="API, worker and store in one process")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="embedded: folder for its data (default ~/.local/share/insight-engine)",
+    )
+    parser.add_argument("--port", type=int, metavar="N", help="port of the API (default 8000)")
+    parser.add_argument(
+        "--host", default=None, metavar="ADDRESS", help="embedded: address (default 127.0.0.1)"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: Any) -> int:
+    """Run the sub-command; the exit code."""
+    settings = Settings.from_env(os.environ)
+    if args.embedded:
+        from insight_engine.cli.embedded import serve_embedded
+
+        return serve_embedded(settings, data=args.data, host=args.host or "127.0.0.1", port=args.port)
+    return _serve(settings, args.port or settings.api_port)
+
+
+def _serve(settings: Settings, port: int) -> int:
+    from insight_engine import runtime, telemetry
+
+    telemetry.configure_logging(settings.log_level)
+    folder = runtime.prepare(settings.tmp_dir)
+
+    from insight_engine import wiring
+    from insight_engine.api.app import create_app
+    from insight_engine.cli.gunicorn_server import GunicornServer
+
+    wiring.check_api(settings)
+
+    @asynccontextmanager
+    async def services() -> "AsyncIterator[Api]":
+        async with wiring.api(settings) as api:
+            ticking = asyncio.create_task(_tick(api, folder))
+            try:
+                yield api
+            finally:
+                ticking.cancel()
+
+    try:
+        GunicornServer(create_app(services), settings, folder, port).run()
+    finally:
+        folder.remove()
+    return 0
+
+
+async def _tick(api: "Api", folder: "RunFolder") -> None:
+    while True:
+        health = await api.health.check()
+        folder.tick(ready=health.database)
+        await asyncio.sleep(TICK_S)

@@ -1,0 +1,76 @@
+"""Cuts a stream of record batches into stored chunks, within the query's limits. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import pyarrow as pa
+
+from insight_engine.domain.query import QueryLimits
+
+CHUNK_ROWS: Final = 16_384
+CHUNK_BYTES: Final = 2 * 1024 * 1024
+_OPTIONS: Final = pa.ipc.IpcWriteOptions(compression="lz4")
+SMALL_BYTES: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One stored piece of a result: an Arrow IPC stream of one batch.
+
+    Attributes:
+        truncated: the result was cut after this chunk because it met a limit.
+    """
+
+    data: bytes
+    rows: int
+    truncated: bool
+
+
+def chunks_of(batches: Iterator[pa.RecordBatch], limits: QueryLimits) -> Iterator[Chunk]:
+    """Cut and serialise; ends early, saying so, when the next rows would break a limit."""
+    rows, size, sent = 0, 0, False
+    for batch in batches:
+        step = _rows_per_chunk(batch)
+        for start in range(0, max(batch.num_rows, 1), step):
+            piece = batch.slice(start, step)
+            if sent and piece.num_rows == 0:
+                continue
+            kept, data = _fitting(piece.slice(0, limits.rows - rows), limits.bytes - size)
+            cut = kept < piece.num_rows
+            yield Chunk(data, kept, truncated=cut)
+            if cut:
+                _end(batches)
+                return
+            sent = True
+            rows += kept
+            size += len(data)
+
+
+def _rows_per_chunk(batch: pa.RecordBatch) -> int:
+    row_bytes = max(1, batch.nbytes // max(1, batch.num_rows))
+    return max(1, min(CHUNK_ROWS, CHUNK_BYTES // row_bytes))
+
+
+def _fitting(piece: pa.RecordBatch, room: int) -> tuple[int, bytes]:
+    """As many leading rows as fit, to within a factor of two: a cut result is cut somewhere anyway."""
+    data = _serialised(piece)
+    while len(data) > room and piece.num_rows:
+        piece = piece.slice(0, piece.num_rows // 2)
+        data = _serialised(piece)
+    return piece.num_rows, data
+
+
+def _serialised(batch: pa.RecordBatch) -> bytes:
+    sink = pa.BufferOutputStream()
+    options = _OPTIONS if batch.nbytes > SMALL_BYTES else None
+    with pa.ipc.new_stream(sink, batch.schema, options=options) as writer:
+        writer.write_batch(batch)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def _end(batches: Iterator[pa.RecordBatch]) -> None:
+    # Closing a source's iterator ends the database's work.
+    close = getattr(batches, "close", None)
+    if close is not None:
+        close()

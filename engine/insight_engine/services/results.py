@@ -1,0 +1,133 @@
+"""Pages of a result, read chunk by chunk: at most one chunk and one page are held at a time."""
+
+import asyncio
+import base64
+import binascii
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+import pyarrow as pa
+
+from insight_engine.domain.errors import Gone, InvalidRequest
+from insight_engine.domain.jobs import Job
+from insight_engine.ports import Chunks
+
+MAX_PAGE_ROWS: Final = 10_000
+MAX_PAGE_BYTES: Final = 4 * 1024 * 1024
+INLINE_BYTES: Final = 16 * 1024
+"""Chunks up to this size are decoded on the event loop: quicker than handing them to a thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some rows of a result, ready for JSON."""
+
+    columns: tuple[tuple[str, str], ...]
+    rows: list[list[Any]]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a page begins: a chunk, and a row within it."""
+
+    seq: int = 0
+    offset: int = 0
+
+    def encode(self) -> str:
+        """As an opaque cursor."""
+        return base64.urlsafe_b64encode(f"{self.seq}.{self.offset}".encode()).decode().rstrip("=")
+
+    @classmethod
+    def decode(cls, cursor: str) -> "Position":
+        """Read a cursor.
+
+        Raises:
+            InvalidRequest: it is none of ours.
+        """
+        try:
+            seq, offset = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().split(".")
+            if not (seq.isdigit() and offset.isdigit()):
+                raise ValueError(cursor)
+            return cls(int(seq), int(offset))
+        except (binascii.Error, ValueError):
+            raise InvalidRequest(
+                "bad_cursor", "cursor is not one that this API gave out: use next_cursor of the page before"
+            ) from None
+
+
+async def read_page(chunks: Chunks, job: Job, start: Position, limit: int) -> Page:
+    """The rows from `start`, at most `limit`, fewer when they are large.
+
+    Raises:
+        Gone: a chunk is missing: the result was lost with its store.
+    """
+    total = job.chunk_count or 0
+    position, rows, size = start, list[list[Any]](), 0
+    columns: tuple[tuple[str, str], ...] = ()
+    while position.seq < total and len(rows) < limit and size < MAX_PAGE_BYTES:
+        data = await chunks.get(job, position.seq)
+        if data is None:
+            raise Gone("result_lost", "The result was lost with its store. Submit the query again.")
+        want = limit - len(rows)
+        columns, part, held = await _decoded(data, position.offset, want)
+        rows += part
+        size += len(data)
+        taken = position.offset + len(part)
+        position = Position(position.seq, taken) if taken < held else Position(position.seq + 1)
+    return Page(columns, rows, position.encode() if position.seq < total else None)
+
+
+async def _decoded(
+    data: bytes, offset: int, want: int
+) -> tuple[tuple[tuple[str, str], ...], list[list[Any]], int]:
+    if len(data) <= INLINE_BYTES:
+        return decode(data, offset, want)
+    return await asyncio.to_thread(decode, data, offset, want)
+
+
+def decode(data: bytes, offset: int, want: int) -> tuple[tuple[tuple[str, str], ...], list[list[Any]], int]:
+    """(columns, up to `want` rows from `offset`, rows held) of one chunk."""
+    with pa.ipc.open_stream(data) as reader:
+        table = reader.read_all()
+    part = table.slice(offset, want)
+    columns = tuple((field.name, str(field.type)) for field in table.schema)
+    values = [_column(column) for column in part.columns]
+    return columns, [list(row) for row in zip(*values, strict=True)], table.num_rows
+
+
+def _column(column: "pa.ChunkedArray[Any]") -> list[Any]:
+    values: list[Any] = column.to_pylist()
+    kind = column.type
+    if pa.types.is_integer(kind) or pa.types.is_string(kind) or pa.types.is_boolean(kind):
+        return values
+    return [plain(value) for value in values]
+
+
+def plain(value: Any) -> Any:
+    """The JSON form of a value; exact numbers and what JSON cannot hold become text."""
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    for kinds, form in _FORMS:
+        if isinstance(value, kinds):
+            return form(value)
+    return str(value)
+
+
+_FORMS: Final[tuple[tuple[tuple[type, ...], Callable[[Any], str]], ...]] = (
+    ((Decimal, UUID), str),
+    ((datetime, date, time), lambda value: str(value.isoformat())),
+    ((timedelta,), lambda value: str(value)),
+    ((bytes,), lambda value: base64.b64encode(value).decode()),
+)

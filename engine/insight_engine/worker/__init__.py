@@ -1,0 +1,1 @@
+"""The worker: Celery's prefork pool, thin tasks, one event-loop thread per child."""

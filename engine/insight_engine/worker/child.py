@@ -1,0 +1,81 @@
+"""A pool child: one event-loop thread that owns every connection, made after the fork, never before."""
+
+import asyncio
+import threading
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import Final
+from uuid import UUID
+
+from insight_engine import wiring
+from insight_engine.runtime import RunFolder
+from insight_engine.settings import Settings
+from insight_engine.telemetry import get_logger
+
+TICK_S: Final = 1.0
+PROBE_EVERY: Final = 3
+PROBE_S: Final = 2.0
+
+
+class Child:
+    """Runs a worker's services in a thread and hands it the ids that Celery delivers."""
+
+    def __init__(self, settings: Settings, folder: RunFolder) -> None:
+        self._settings, self._folder = settings, folder
+        self._ready: Future[wiring.Worker] = Future()
+        self._loop = asyncio.new_event_loop()
+        self._drained = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="worker-loop", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread; returns at once."""
+        self._thread.start()
+
+    def ring(self, query_id: UUID) -> None:
+        """Run that query, if it still waits; blocks until it ended."""
+        slot = self._ready.result().slot
+        asyncio.run_coroutine_threadsafe(slot.ring(query_id), self._loop).result()
+
+    def drain(self) -> None:
+        """Block until the running query ended or was handed back."""
+        self._folder.mark_draining()
+        self._drained.wait(self._settings.drain_timeout_s + TICK_S + PROBE_S)
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_until_complete(self._serve())
+        except Exception as error:
+            get_logger("worker").exception("Stopped a worker child by a fault")
+            if not self._ready.done():
+                self._ready.set_exception(error)
+        finally:
+            self._drained.set()
+
+    async def _serve(self) -> None:
+        async with wiring.worker(self._settings) as services:
+            self._ready.set_result(services)
+            tasks = [
+                asyncio.create_task(services.slot.poll_forever()),
+                asyncio.create_task(services.housekeeper.run_forever()),
+            ]
+            await self._tick_until_draining(services)
+            await services.slot.drain(self._settings.drain_timeout_s)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _tick_until_draining(self, services: wiring.Worker) -> None:
+        count, ready = 0, False
+        while not self._folder.draining:
+            if count % PROBE_EVERY == 0:
+                ready = await _answers(services)
+            self._folder.tick(ready=ready)
+            count += 1
+            await asyncio.sleep(TICK_S)
+
+
+async def _answers(services: wiring.Worker) -> bool:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(PROBE_S):
+            return await services.database.healthy()
+    return False
