@@ -92,7 +92,13 @@ def _unique(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
+def _unique_names(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    _unique(tuple(value.name for value in values))
+    return values
+
+
 Unique = AfterValidator(_unique)
+UniqueNames = AfterValidator(_unique_names)
 SET = {"x-kubernetes-list-type": "set"}
 
 

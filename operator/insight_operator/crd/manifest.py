@@ -70,7 +70,7 @@ def _schema() -> Manifest:
         "x-kubernetes-validations": [
             {
                 "rule": f"self.metadata.name.matches('{DNS_LABEL}')",
-                "message": "must start with a letter and hold only lower-case letters, digits and '-'",
+                "message": "metadata.name must start with a letter and hold only a-z, 0-9 and '-'",
             },
             {
                 "rule": f"size(self.metadata.name) <= {NAME_LIMIT}",

@@ -17,6 +17,7 @@ from insight_operator.crd.base import (
     SecretReference,
     StorageSize,
     Unique,
+    UniqueNames,
     list_map,
 )
 from insight_operator.crd.pods import Pods, Scheduling
@@ -208,7 +209,7 @@ class Image(Model):
     pull_policy: PullPolicy = PullPolicy.IF_NOT_PRESENT
     """When a node asks the registry for it."""
     pull_secrets: Annotated[
-        tuple[SecretReference, ...], Field(max_length=8, json_schema_extra=list_map("name"))
+        tuple[SecretReference, ...], UniqueNames, Field(max_length=8, json_schema_extra=list_map("name"))
     ] = ()
     """Secrets of type kubernetes.io/dockerconfigjson that open the registry."""
 
@@ -305,7 +306,7 @@ class EngineSpec(Model):
     broker: Broker = Broker(managed=ManagedBroker())
     """The Redis that wakes workers."""
     data_sources: Annotated[
-        tuple[DataSource, ...], Field(max_length=32, json_schema_extra=list_map("name"))
+        tuple[DataSource, ...], UniqueNames, Field(max_length=32, json_schema_extra=list_map("name"))
     ] = ()
     """The databases that questions are asked of."""
     image: Image = Image()

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from insight_operator.crd.base import Model, ObjectName, Rule, list_map
+from insight_operator.crd.base import Model, ObjectName, Rule, UniqueNames, list_map
 
 LABEL_NAME = r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"
 LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
@@ -88,7 +88,7 @@ class Pods(Model):
     annotations: Annotated[dict[str, AnnotationText], Field(max_length=32)] = {}  # noqa: RUF012
     """Annotations added to every pod."""
     extra_env: Annotated[
-        tuple[EnvironmentVariable, ...], Field(max_length=32, json_schema_extra=list_map("name"))
+        tuple[EnvironmentVariable, ...], UniqueNames, Field(max_length=32, json_schema_extra=list_map("name"))
     ] = ()
     """Environment variables added to API and worker containers."""
 
