@@ -55,6 +55,8 @@ def install_operator(kube: Kube, helm_program: Path, images: Mapping[str, Image]
         RELEASE,
         str(CHART),
         "--install",
+        # The definition of the resource is one per cluster and outlives a release: demo and tests share it.
+        "--take-ownership",
         f"--namespace={kube.namespace}",
         "--wait",
         "--timeout=3m",
