@@ -6,6 +6,7 @@ A line that cannot be read gets a verdict too: whoever counts verdicts finds one
 import argparse
 import json
 import sys
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import NoneType
@@ -89,30 +90,29 @@ def _source(dialect: Dialect, catalog: Catalog | None) -> tuple[DataSource, Gran
 
 def _verdict(line: bytes, source: DataSource, grants: Grants, catalog: Catalog | None) -> dict[str, Any]:
     identifier: Any = None
-    tables: tuple[str, ...] = ()
-    try:
+    sql: Any = None
+    parameters: Any = None
+    with suppress(ValueError, AttributeError, TypeError, KeyError, RecursionError):
         request = json.loads(line)
         identifier = request.get("id")
         sql, parameters = request["sql"], request.get("parameters")
-        if not isinstance(sql, str) or not isinstance(parameters, list | NoneType):
-            raise TypeError
-    except (ValueError, AttributeError, TypeError, KeyError, RecursionError):
-        reasons: tuple[Reason, ...] = (
-            Reason(ReasonCode.BAD_REQUEST, 'The line is not of the form {"id": …, "sql": "…"}.'),
-        )
-    else:
+    tables: tuple[str, ...] = ()
+    reasons: tuple[Reason, ...] = ()
+    if isinstance(sql, str) and isinstance(parameters, list | NoneType):
         try:
-            prepared = prepare(
+            tables = prepare(
                 sql,
                 source=source,
                 grants=grants,
                 limits=QueryLimits(),
                 parameters=parameters,
                 catalog=catalog,
-            )
-            reasons, tables = (), prepared.tables
+            ).tables
         except Rejected as rejected:
             reasons = rejected.reasons
+    else:
+        message = 'The line is not of the form {"id": …, "sql": "…"}.'
+        reasons = (Reason(ReasonCode.BAD_REQUEST, message),)
     return {
         "id": identifier,
         "allowed": not reasons,

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 from insight_engine.sqlguard.names import Names, columns_of
+from insight_engine.sqlguard.policy import words
 from insight_engine.sqlguard.reasons import Reason, ReasonCode
 from insight_engine.sqlguard.text import fold
 
-_OF_TABLE_FUNCTIONS = frozenset("key value type atom id parent fullkey path json ordinality range".split())
+_OF_TABLE_FUNCTIONS = words("key value type atom id parent fullkey path json ordinality range")
 _HIDDEN = frozenset({"rowid", "oid", "_rowid_"})
 
 

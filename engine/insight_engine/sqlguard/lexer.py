@@ -90,7 +90,11 @@ def _compiled(policy: Policy) -> re.Pattern[str]:
         operators = rf"(?:(?!--|/\*)[{policy.operator_characters}])+"
     else:
         operators = "|".join(re.escape(o) for o in sorted(policy.operators, key=len, reverse=True))
-    pattern = _PATTERN.replace("PARAMETERS", policy.parameter_pattern).replace("OPERATORS", operators).replace("QUOTED", policy.quoted_pattern)
+    pattern = (
+        _PATTERN.replace("PARAMETERS", policy.parameter_pattern)
+        .replace("OPERATORS", operators)
+        .replace("QUOTED", policy.quoted_pattern)
+    )
     return re.compile(pattern, re.VERBOSE | re.DOTALL)
 
 

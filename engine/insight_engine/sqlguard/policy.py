@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
-
 from importlib.metadata import version
+
 from sqlglot import exp
 
 from insight_engine.domain.sources import Dialect
@@ -36,7 +36,7 @@ class Policy:
         column_functions: names that, written after a qualifier, could be a function call.
         bounded: function → (argument index, largest literal): others must be small literals too.
         case_sensitive_quotes: whether a quoted name keeps its case.
-        operator_characters: the symbols of which the database reads the longest run as one operator, if it does.
+        operator_characters: symbols whose longest run is one operator; empty where a run may be several.
         escape_strings: whether E'…' literals exist.
         parameter_pattern: regular expression of a placeholder.
         quoted_pattern: regular expression of a quoted name.

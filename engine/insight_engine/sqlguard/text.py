@@ -63,7 +63,7 @@ def check_outside_literals(text: str, start: int, end: int) -> None:
 
 
 def is_plain_word(word: str) -> bool:
-    """Whether an unquoted name reads the same to everyone: ASCII, or letters that no normalisation changes."""
+    """Whether an unquoted name reads the same to all: ASCII, or letters that normalisation keeps."""
     if word.isascii():
         return True
     return word.replace("_", "").isalnum() and unicodedata.normalize("NFKC", word) == word

@@ -88,7 +88,7 @@ def begin(connection: dbapi.Connection, settings: Sequence[tuple[str, str]]) -> 
     calls = ", ".join(f"set_config(${2 * n + 1}, ${2 * n + 2}, true)" for n in range(len(settings)))
     with connection.cursor() as cursor:
         cursor.execute("BEGIN TRANSACTION READ ONLY")
-        cursor.execute(f"SELECT {calls}", tuple(part for pair in settings for part in pair))  # noqa: S608
+        cursor.execute(f"SELECT {calls}", tuple(part for pair in settings for part in pair))
         cursor.fetchall()
 
 

@@ -14,11 +14,13 @@ from insight_engine.domain.source_errors import (
 
 _REFUSED = re.compile(
     r"password authentication failed|authentication failed|no pg_hba\.conf entry|no password supplied"
-    r"|role .* does not exist|database .* does not exist|permission denied for database|not permitted to log in"
+    r"|role .* does not exist|database .* does not exist|permission denied for database"
+    r"|not permitted to log in"
 )
 _UNREACHABLE = re.compile(
     r"Failed to connect|connection to server|could not (connect|translate)|server closed the connection"
-    r"|terminating connection|the database system is|too many clients|SSL|timeout expired|no connection to the server"
+    r"|terminating connection|the database system is|too many clients|SSL|timeout expired"
+    r"|no connection to the server"
 )
 _MAX_MESSAGE = 500
 

@@ -31,7 +31,13 @@ _LIMITS = {
     sqlite3.SQLITE_LIMIT_WORKER_THREADS: 0,
 }
 _SETTINGS = ("query_only=ON", "trusted_schema=OFF", "temp_store=MEMORY", "cell_size_check=ON", "mmap_size=0")
-_FUNCTIONS = POLICIES[Dialect.SQLITE].functions
+_FUNCTIONS = POLICIES[Dialect.SQLITE].functions | {
+    "->",
+    "->>",
+    "current_date",
+    "current_time",
+    "current_timestamp",
+}
 
 
 class SqliteSource:
@@ -81,7 +87,8 @@ def _open(path: Path, name: str) -> sqlite3.Connection:
             connection.setlimit(limit, value)
         for setting in _SETTINGS:
             connection.execute(f"PRAGMA {setting}")
-        connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
+        # A table function is built on first use by a CREATE TABLE, which the authorizer would deny.
+        connection.execute("SELECT 1 FROM sqlite_master, json_each('[]'), json_tree('[]')").fetchall()
     except sqlite3.Error:
         raise SourceUnreachable(f"The database file of data source {name} cannot be opened.") from None
     connection.set_authorizer(_authorize)
@@ -97,7 +104,7 @@ def _authorize(
     if action == sqlite3.SQLITE_READ:
         own = (first or "").lower().startswith(("sqlite_", "pragma_"))
         return sqlite3.SQLITE_DENY if own else sqlite3.SQLITE_OK
-    if action == sqlite3.SQLITE_FUNCTION and (second or "").lower() in _FUNCTIONS | {"->", "->>"}:
+    if action == sqlite3.SQLITE_FUNCTION and (second or "").lower() in _FUNCTIONS:
         return sqlite3.SQLITE_OK
     return sqlite3.SQLITE_DENY
 

@@ -5,20 +5,23 @@ from sqlglot import exp
 from insight_engine.sqlguard.policy import words
 
 KEYWORDS = words("""
-    all and as asc between by case cast collate cross current desc distinct else end escape except exists false
-    filter first following from full group having in inner intersect is join last left like limit materialized
-    natural not null nulls offset on or order outer over partition preceding range recursive right row rows
-    select then true unbounded union using values when where window with within groups exclude others ties no
+    all and as asc between by case cast collate cross current desc distinct else end escape except exists
+    false filter first following from full group having in inner intersect is join last left like limit
+    materialized natural not null nulls offset on or order outer over partition preceding range recursive
+    right row rows select then true unbounded union using values when where window with within groups
+    exclude others ties no
 """)
 
 FUNCTIONS = words("""
     abs acos asin atan atan2 avg ceil ceiling coalesce concat concat_ws cos count degrees dense_rank exp
     first_value floor lag last_value lead length ln log log10 lower ltrim max min mod ntile nth_value nullif
-    percent_rank cume_dist pi power radians rank replace round row_number rtrim sign sin sqrt substr substring
-    sum tan trim upper
+    percent_rank cume_dist pi power radians rank replace round row_number rtrim sign sin sqrt substr
+    substring sum tan trim upper
 """)
 
-GRAMMAR = words("between by escape exclude exists filter like materialized over row values zone")
+GRAMMAR = words(
+    "between by cast escape exclude exists filter like materialized over repeatable row values zone"
+)
 """Words of the grammar that may stand before a parenthesis though the database does not reserve them."""
 
 DATA_TYPES = words("""
@@ -42,7 +45,7 @@ NODES: frozenset[type[exp.Expr]] = frozenset({
     exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Neg, exp.And, exp.Or, exp.Not, exp.Xor, exp.EQ, exp.NEQ,
     exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Is, exp.In, exp.Between, exp.Like, exp.Escape, exp.DPipe,
     exp.NullSafeEQ, exp.NullSafeNEQ, exp.All, exp.Any, exp.Exists, exp.BitwiseAnd, exp.BitwiseOr,
-    exp.BitwiseNot, exp.BitwiseLeftShift, exp.BitwiseRightShift, exp.Collate, exp.IgnoreNulls, exp.RespectNulls,
-    exp.SubqueryPredicate, exp.Cast, exp.Case, exp.If,
+    exp.BitwiseNot, exp.BitwiseLeftShift, exp.BitwiseRightShift, exp.Collate, exp.IgnoreNulls,
+    exp.RespectNulls, exp.SubqueryPredicate, exp.Cast, exp.Case, exp.If,
 })  # fmt: skip
 """Node kinds of plain queries. Functions are judged by the name in the text and are not listed."""

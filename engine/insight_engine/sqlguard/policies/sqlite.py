@@ -15,20 +15,21 @@ _KEYWORDS = words("""
 """)
 
 _RESERVED = words("""
-    add all alter and as autoincrement between case check collate commit constraint create cross current_date
-    current_time current_timestamp default deferrable delete distinct drop else escape except exists foreign
-    from full group having in index indexed inner insert intersect into is isnull join left limit natural not
-    nothing notnull null on or order outer primary references returning right select set table then to
-    transaction union unique update using values when where attach detach pragma vacuum reindex analyze explain
-    begin savepoint release rollback raise regexp match
+    add all alter and as autoincrement between case check collate commit constraint create cross
+    current_date current_time current_timestamp default deferrable delete distinct drop else escape except
+    exists foreign from full group having in index indexed inner insert intersect into is isnull join left
+    limit natural not nothing notnull null on or order outer primary references returning right select set
+    table then to transaction union unique update using values when where attach detach pragma vacuum
+    reindex analyze explain begin savepoint release rollback raise regexp match
 """)
 
 _FUNCTIONS = words("""
-    acosh asinh atanh ceiling char cosh date datetime format glob group_concat hex ifnull iif instr
-    json json_array json_array_length json_each json_error_position json_extract json_group_array
-    json_group_object json_insert json_object json_patch json_pretty json_quote json_remove json_replace json_set
-    json_tree json_type json_valid julianday like likely unlikely ln log2 median nullif octet_length pow printf
-    quote random sinh soundex strftime string_agg tanh time timediff total trunc typeof unhex unicode unixepoch
+    acosh asinh atanh ceiling char cosh date datetime format glob group_concat hex ifnull iif instr json
+    json_array json_array_length json_each json_error_position json_extract json_group_array
+    json_group_object json_insert json_object json_patch json_pretty json_quote json_remove json_replace
+    json_set json_tree json_type json_valid julianday like likely unlikely ln log2 median nullif
+    octet_length pow printf quote random sinh soundex strftime string_agg tanh time timediff total trunc
+    typeof unhex unicode unixepoch
 """)
 
 _NODES = common.NODES | {exp.Glob, exp.JSONExtract, exp.JSONExtractScalar, exp.JSONPath, exp.JSONPathRoot,
