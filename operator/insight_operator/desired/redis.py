@@ -28,12 +28,13 @@ ADMIN_SET = "broker-admin"
 
 SEED_USERS = f"""set -eu
 umask 077
-hash() {{ sha256sum < "{pods.SECRETS_FOLDER}/$1/password" | cut -d ' ' -f 1; }}
 if [ ! -s {USERS_FILE} ]; then
+  user=$(sha256sum < {pods.SECRETS_FOLDER}/{BROKER_SET}/password)
+  admin=$(sha256sum < {pods.SECRETS_FOLDER}/{ADMIN_SET}/password)
   {{
     echo "user default off"
-    echo "user {USER} on #$(hash {BROKER_SET}) ~* &* +@all -@admin -@dangerous +info"
-    echo "user {ADMIN} on #$(hash {ADMIN_SET}) ~* &* +@all"
+    echo "user {USER} on #${{user%% *}} ~* &* +@all -@admin -@dangerous +info"
+    echo "user {ADMIN} on #${{admin%% *}} ~* &* +@all"
   }} > {USERS_FILE}.new
   mv {USERS_FILE}.new {USERS_FILE}
   sync
@@ -85,6 +86,8 @@ def _settings(engine: ValidatedEngine) -> list[str]:
         "protected-mode": ["no"],
         "dir": [FOLDER],
         "aclfile": [USERS_FILE],
+        # The append-only file is enough: a snapshot that fails would stop all writes.
+        "save": [""],
         "appendonly": ["yes"],
         "appendfsync": ["everysec"],
         "maxmemory": [str(_memory(engine))],

@@ -3,7 +3,7 @@
 Nothing here ticks: the same world gives the same status, so that a quiet world is never written to.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from insight_operator import naming
@@ -35,6 +35,7 @@ def derive(
     observed: Observed,
     previous: Manifest,
     now: datetime,
+    planned: Sequence[Manifest] | None = None,
 ) -> Manifest:
     """Return the whole `.status`.
 
@@ -44,9 +45,12 @@ def derive(
         observed: the resource, its children and pods after the pass's writes.
         previous: the `.status` as last written, for what must outlive a pass.
         now: the time of this pass; lastTransitionTime of a condition that flips.
+        planned: the plan of `engine` where the caller has it already.
     """
     generation = observed.resource["metadata"].get("generation", 1)
-    situation = _situation(engine, error, observed, previous, now)
+    if engine is not None and planned is None:
+        planned = plan(engine)
+    situation = _situation(engine, error, observed, previous, now, planned or ())
     verdict = judge(situation)
     judged = [*_verdict_conditions(verdict), *_component_conditions(situation)]
     status: Manifest = {
@@ -81,6 +85,7 @@ def _situation(
     observed: Observed,
     previous: Manifest,
     now: datetime,
+    planned: Sequence[Manifest],
 ) -> Situation:
     name = observed.resource["metadata"]["name"]
     api, worker, database, broker = (
@@ -90,7 +95,7 @@ def _situation(
     return Situation(
         error=error,
         suspended=bool(observed.resource.get("spec", {}).get("suspend")),
-        applied=engine is not None and _applied(engine, observed),
+        applied=engine is not None and _applied(planned, observed),
         settled_before=_was_ready(previous, observed.resource["metadata"].get("generation", 1)),
         migration=migration(engine, observed, previous) if engine else None,
         api=api,
@@ -105,10 +110,10 @@ def _managed(wanted: object, found: Component, engine: ValidatedEngine | None) -
     return wanted is not None if engine else found.exists
 
 
-def _applied(engine: ValidatedEngine, observed: Observed) -> bool:
+def _applied(planned: Sequence[Manifest], observed: Observed) -> bool:
     return all(
         _hash(observed.children.get(key(manifest))) == _hash(manifest)
-        for manifest in plan(engine)
+        for manifest in planned
         if manifest["kind"] != "Job"  # a Job's life is the migration's, and its TTL may have removed it
     )
 
