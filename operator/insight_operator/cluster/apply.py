@@ -13,6 +13,8 @@ from insight_operator.errors import Conflict, InvalidSpec, QuotaExceeded
 from insight_operator.naming import ADOPT, Named
 from insight_operator.snapshot import Manifest
 
+_TRIES = 5
+
 
 class Applier:
     """Writes the children of one InsightEngine during one pass. `on_change` gets what each write returned."""
@@ -36,6 +38,8 @@ class Applier:
         """
         if live is not None and self._inventory.proves(desired, fingerprint(live)):
             return
+        if live is not None and live["metadata"].get("deletionTimestamp"):
+            return  # nothing can be done before it is gone, and that will be an event
         written = await self.write(desired, live)
         self._inventory.record(desired, fingerprint(written))
 
@@ -86,24 +90,30 @@ class Applier:
             return await self._update(desired, live)
 
     async def _update(self, desired: Manifest, live: Manifest) -> Manifest:
-        kind = kinds.BY_KIND[desired["kind"]]
         self._check(desired, live)
-        fresh = live
-        if "managedFields" not in live["metadata"]:
-            metadata = desired["metadata"]
-            found = await self._client.get(kind, metadata["namespace"], metadata["name"])
-            if found is None:
-                return await self._client.create(desired)
-            self._check(desired, found)
-            fresh = found
-        if ownership.is_shared(fresh, kind):
-            await self._client.patch(fresh, _take_over(fresh, kind))
+        if live["metadata"].get("managedFields") != []:  # the store leaves an empty list where nobody shares
+            await self._take_over(desired)
         return await self._client.apply(desired)
+
+    async def _take_over(self, desired: Manifest) -> None:
+        """Take what strangers hold of our fields. Controllers write meanwhile, so it may need some tries."""
+        kind, metadata = kinds.BY_KIND[desired["kind"]], desired["metadata"]
+        for _ in range(_TRIES):
+            fresh = await self._client.get(kind, metadata["namespace"], metadata["name"])
+            if fresh is None:
+                return
+            self._check(desired, fresh)
+            if not ownership.is_shared(fresh, kind):
+                return
+            try:
+                await self._client.patch(fresh, _claims(fresh, kind))
+            except errors.Outdated:
+                continue
+            return
+        raise errors.Outdated(f"{_title(desired)} changes too fast to be taken over.")
 
     def _check(self, desired: Manifest, live: Manifest) -> None:
         if ownership.is_ours(live, self._engine):
-            if live["metadata"].get("deletionTimestamp"):
-                raise errors.LeftoverError(f"{_title(desired)} is being deleted.")
             return
         if ownership.is_leftover(live, self._engine):
             raise errors.LeftoverError(
@@ -133,7 +143,7 @@ def _includes(shown: Mapping[str, str] | None, wanted: Mapping[str, str] | None)
     return (wanted or {}).items() <= (shown or {}).items()
 
 
-def _take_over(live: Manifest, kind: kinds.Kind) -> list[Manifest]:
+def _claims(live: Manifest, kind: kinds.Kind) -> list[Manifest]:
     # The version of the object goes along, so that nobody's later write is judged by what was read before it.
     return [
         {"op": "replace", "path": "/metadata/managedFields", "value": ownership.absorbed(live, kind)},

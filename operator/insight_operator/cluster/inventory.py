@@ -13,22 +13,24 @@ from insight_operator.snapshot import ChildKey, Manifest
 
 PART = "inventory"
 _ENTRY = "children"
-# Controllers write these into the metadata of what we own; they say nothing about our intent.
-_FOREIGN_ANNOTATIONS = frozenset({"deployment.kubernetes.io/revision"})
+# Controllers write these into what we own; they say nothing about our intent.
+_FOREIGN_ANNOTATIONS = ("deployment.kubernetes.io/revision", "pv.kubernetes.io/", "volume.kubernetes.io/")
+_FOREIGN_SPEC = frozenset({"volumeName"})
 _INTENT_METADATA = ("labels", "ownerReferences")
+_NO_INTENT = frozenset({"metadata", "status", "kind", "apiVersion"})
 
 
 def fingerprint(manifest: Manifest) -> str:
     """Return a hash of everything in a live object that an intent may name: no status, no bookkeeping."""
     metadata = manifest.get("metadata", {})
     annotations = metadata.get("annotations") or {}
-    shown = {
-        key: value
-        for key, value in manifest.items()
-        if key not in {"metadata", "status", "kind", "apiVersion"}
-    }
+    shown = {key: value for key, value in manifest.items() if key not in _NO_INTENT}
+    if "spec" in shown:
+        shown["spec"] = {key: value for key, value in shown["spec"].items() if key not in _FOREIGN_SPEC}
     shown["metadata"] = {key: metadata.get(key) for key in _INTENT_METADATA} | {
-        "annotations": {key: annotations[key] for key in annotations if key not in _FOREIGN_ANNOTATIONS}
+        "annotations": {
+            key: value for key, value in annotations.items() if not key.startswith(_FOREIGN_ANNOTATIONS)
+        }
     }
     return digest(shown)
 

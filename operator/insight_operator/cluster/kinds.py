@@ -66,6 +66,16 @@ ENGINE = Kind(
 )
 # Never list or watch: either would show every Secret of the namespace.
 SECRET = Kind("Secret", "", "v1", "secrets", ("get", "create", "patch"), 0)
+# It holds data: never deleted by the operator.
+VOLUME_CLAIM = Kind(
+    "PersistentVolumeClaim",
+    "",
+    "v1",
+    "persistentvolumeclaims",
+    (*_READ, "create", "patch"),
+    0,
+    watched=True,
+)
 CONFIG_MAP = _child("ConfigMap", "", "configmaps", 0)
 SERVICE_ACCOUNT = _child("ServiceAccount", "", "serviceaccounts", 0)
 SERVICE = _child("Service", "", "services", 1, whole_spec=True)
@@ -75,12 +85,12 @@ JOB = _child("Job", "batch", "jobs", 2, whole_spec=True)
 DEPLOYMENT = _child("Deployment", "apps", "deployments", 3, whole_spec=True)
 POD = Kind("Pod", "", "v1", "pods", _READ, watched=True)
 REPLICA_SET = Kind("ReplicaSet", "apps", "v1", "replicasets", ("list",))
-VOLUME_CLAIM = Kind("PersistentVolumeClaim", "", "v1", "persistentvolumeclaims", ("get",))
 EVENT = Kind("Event", "events.k8s.io", "v1", "events", ("create", "patch"))
 
 TABLE = (
     ENGINE,
     SECRET,
+    VOLUME_CLAIM,
     CONFIG_MAP,
     SERVICE_ACCOUNT,
     SERVICE,
@@ -90,7 +100,6 @@ TABLE = (
     DEPLOYMENT,
     POD,
     REPLICA_SET,
-    VOLUME_CLAIM,
     EVENT,
 )
 BY_KIND = {kind.kind: kind for kind in TABLE}

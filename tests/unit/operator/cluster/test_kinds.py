@@ -22,8 +22,8 @@ def test_secrets_can_be_neither_listed_nor_watched_nor_deleted() -> None:
     assert rights()["secrets"] == {"get", "create", "patch"}
 
 
-def test_volumes_can_only_be_read_by_name() -> None:
-    assert rights()["persistentvolumeclaims"] == {"get"}
+def test_volumes_cannot_be_deleted() -> None:
+    assert "delete" not in rights()["persistentvolumeclaims"]
 
 
 def test_nothing_that_leads_to_more_rights() -> None:

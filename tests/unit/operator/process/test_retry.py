@@ -1,7 +1,7 @@
 """Each kind of error has one consequence."""
 
 from insight_operator.cluster import errors
-from insight_operator.errors import InvalidSpec
+from insight_operator.errors import Conflict, InvalidSpec
 from insight_operator.queue import Verdict
 from insight_operator.retry import is_defect, judge
 
@@ -10,6 +10,10 @@ def test_a_users_fault_waits_for_the_user() -> None:
     outcome = judge(InvalidSpec("spec.image", "wrong"))
     assert outcome.verdict is Verdict.REFUSED
     assert outcome.again_after_s == 600
+
+
+def test_an_obstacle_is_looked_at_again_soon() -> None:
+    assert judge(Conflict("Service/vanna-api", "in the way")).again_after_s == 15
 
 
 def test_a_leftover_is_looked_at_again_soon() -> None:
