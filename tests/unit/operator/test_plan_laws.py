@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from insight_operator import naming
@@ -46,6 +46,7 @@ def test_the_same_engine_always_builds_the_same(spec: Manifest, name: str) -> No
 
 @settings(max_examples=60, deadline=None)
 @given(spec=SPECS, name=NAMES)
+@example(spec={}, name="a" * 40)
 def test_names_fit_and_are_unique(spec: Manifest, name: str) -> None:
     keys = [key(manifest) for manifest in everything(validated(spec, name=name))]
     assert len(keys) == len(set(keys))
@@ -66,6 +67,7 @@ def test_every_selector_is_part_of_the_pods_labels(spec: Manifest, name: str) ->
 
 @settings(max_examples=60, deadline=None)
 @given(spec=SPECS, name=NAMES)
+@example(spec={}, name="a" * 40)
 def test_label_values_are_legal(spec: Manifest, name: str) -> None:
     for manifest in everything(validated(spec, name=name)):
         for value in manifest["metadata"]["labels"].values():

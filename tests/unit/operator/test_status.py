@@ -188,9 +188,12 @@ def _fail_migration(world: World) -> None:
     world.children[JOB]["status"] = {
         "conditions": [{"type": "Failed", "status": "True", "message": "backoff"}]
     }
+    _last_word(world, '{"outcome":"failed","code":"no_rights","message":"the role may not create a schema"}')
+
+
+def _last_word(world: World, said: str) -> None:
     pod = world.pod("migrate")
     pod["metadata"]["labels"]["batch.kubernetes.io/job-name"] = JOB[1]
-    said = '{"outcome":"failed","code":"no_rights","message":"the role may not create a schema"}'
     pod["status"] = {"containerStatuses": [{"name": "migrate", "state": {"terminated": {"message": said}}}]}
 
 
@@ -224,8 +227,11 @@ def test_a_failed_migration_that_then_succeeds_is_forgotten() -> None:
 
 def test_a_job_that_its_ttl_removed_stays_done() -> None:
     world = World()
+    _last_word(world, '{"outcome":"succeeded","revision":"0001"}')
     settled = world.status()
+    assert settled["migration"]["revision"] == "0001"
     del world.children[JOB]
+    world.pods.clear()
     assert world.status(settled) == settled
 
 
