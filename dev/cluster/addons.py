@@ -38,6 +38,15 @@ def unavailable(client: ApiClient) -> list[str]:
     return [name for name in DEPLOYMENTS if not _available(client, name)]
 
 
+def claimed_containers(client: ApiClient) -> set[str]:
+    """Return the ids of the containers that the add-ons' pods are said to run in; stale after a hard stop."""
+    found = client.get("/api/v1/namespaces/kube-system/pods") or {}
+    statuses = [each for pod in found["items"] for each in pod["status"].get("containerStatuses", [])]
+    return {
+        each["containerID"].removeprefix("containerd://") for each in statuses if "running" in each["state"]
+    }
+
+
 def _available(client: ApiClient, name: str) -> bool:
     found = client.get(f"/apis/apps/v1/namespaces/kube-system/deployments/{name}")
     status = found.get("status", {}) if found else {}

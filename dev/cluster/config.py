@@ -12,8 +12,6 @@ import yaml
 
 from dev.cluster.layout import Layout
 
-NETWORK = "insight-pods"
-
 Document = dict[str, Any]
 
 
@@ -102,7 +100,7 @@ def cni(layout: Layout) -> str:
         "hairpinMode": True,
     }
     return json.dumps(
-        {"cniVersion": "1.0.0", "name": NETWORK, "plugins": [{**bridge, "ipam": ipam}]}, indent=1
+        {"cniVersion": "1.0.0", "name": layout.instance, "plugins": [{**bridge, "ipam": ipam}]}, indent=1
     )
 
 
@@ -128,6 +126,7 @@ def kubelet(layout: Layout) -> str:
             "clusterDomain": "cluster.local",
             "resolvConf": "/dev/null",
             "cgroupDriver": "cgroupfs",
+            "cgroupRoot": f"/{layout.instance}",
             "cgroupsPerQOS": True,
             "enforceNodeAllocatable": [],
             "failCgroupV1": False,

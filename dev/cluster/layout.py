@@ -3,6 +3,7 @@
 A machine carries one local cluster, since kube-proxy owns one table of the network namespace it runs in.
 """
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,11 @@ class Layout:
     etcd_port: int = 2379
     etcd_peer_port: int = 2380
     registry_port: int = 5000
+
+    @property
+    def instance(self) -> str:
+        """A name of this cluster that no other one on the machine has."""
+        return f"insight-{hashlib.sha256(str(self.root).encode()).hexdigest()[:8]}"
 
     @property
     def pki(self) -> Path:

@@ -172,6 +172,7 @@ class LocalCluster:
 
     def _start_node(self, binaries: commands.Binaries) -> None:
         layout = self.layout
+        node.make_cgroups(layout)
         kubelet_settings = layout.config / "kubelet.yaml"
         kubelet = [
             str(binaries["kubelet"]),
@@ -194,11 +195,18 @@ class LocalCluster:
             "the node to be Ready", self.daemons["kubelet"], lambda: _node_ready(client, layout.node_name)
         )
         addons.apply(client, layout, reference)
-        self._wait(
-            "DNS and volumes to be available", self.daemons["kubelet"], lambda: not addons.unavailable(client)
-        )
+        kubelet = self.daemons["kubelet"]
+        self._wait("DNS and volumes to be available", kubelet, lambda: self._addons_run(client))
         for daemon in self.daemons.values():
             daemon.require_alive()
+
+    def _addons_run(self, client: ApiClient) -> bool:
+        """Ask containerd too: after a hard stop the API server still tells of pods that ran before it."""
+        if addons.unavailable(client):
+            return False
+        tasks = network.run([*self._ctr(), "tasks", "list"]).splitlines()
+        running = {line.split()[0] for line in tasks if line.endswith("RUNNING")}
+        return addons.claimed_containers(client) <= running
 
     def _wait(self, what: str, daemon: Daemon, ready: processes.Check) -> None:
         def check() -> bool:

@@ -106,7 +106,9 @@ def guarded(layout: Layout) -> bool:
 
 def link_exists(name: str) -> bool:
     """Tell whether the machine has a network interface of that name."""
-    return Path(f"/sys/class/net/{name}").exists()
+    return (
+        subprocess.run(["ip", "link", "show", "dev", name], capture_output=True, check=False).returncode == 0
+    )
 
 
 def delete_link(name: str) -> None:

@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dev.cluster import network
-from dev.cluster.config import NETWORK
 from dev.cluster.errors import ClusterError
 from dev.cluster.layout import Layout
 
@@ -88,9 +87,10 @@ def clear(layout: Layout) -> None:
     _remove_shim_sockets(layout)
     for folder in (layout.containerd_state, layout.root / "cni-addresses"):
         shutil.rmtree(folder, ignore_errors=True)
-    for cached in Path("/var/lib/cni/results").glob(f"{NETWORK}-*"):
+    for cached in Path("/var/lib/cni/results").glob(f"{layout.instance}-*"):
         cached.unlink()
-    _remove_cgroups()
+    for folder in cgroups(layout):
+        _remove_if_empty(str(path) for path in sorted(folder.glob("**/"), key=_depth, reverse=True))
     _remove_if_empty(_SHARED_FOLDERS)
 
 
@@ -127,11 +127,34 @@ def _remove_if_empty(folders: Iterable[str]) -> None:
             continue
 
 
-def _remove_cgroups() -> None:
-    """Remove the empty cgroups that the kubelet made for pods; those still in use stay."""
-    for top in Path("/sys/fs/cgroup").glob("**/kubepods"):
-        for folder in sorted([top, *top.glob("**/")], key=lambda path: len(str(path)), reverse=True):
-            _remove_if_empty([str(folder)])
+def cgroups(layout: Layout) -> list[Path]:
+    """Return the cgroup of this cluster's pods in every hierarchy that the machine has, made or not."""
+    root = Path("/sys/fs/cgroup")
+    if (root / "cgroup.controllers").exists():
+        return [root / layout.instance]
+    hierarchies = [
+        line.split()[4] for line in _read(Path("/proc/self/mountinfo")).splitlines() if " - cgroup" in line
+    ]
+    return [Path(each) / layout.instance for each in hierarchies]
+
+
+def make_cgroups(layout: Layout) -> None:
+    """Make the cgroup that the kubelet keeps its pods in; it refuses to start without."""
+    for folder in cgroups(layout):
+        folder.mkdir(exist_ok=True)
+        if folder.parent.joinpath("cpuset.cpus").exists():
+            _inherit_cpuset(folder)
+
+
+def _inherit_cpuset(folder: Path) -> None:
+    """Copy the parent's processors and memory nodes: a new cpuset of cgroup v1 has none."""
+    for name in ("cpuset.cpus", "cpuset.mems"):
+        if not (folder / name).read_text().strip():
+            (folder / name).write_text((folder.parent / name).read_text())
+
+
+def _depth(path: Path) -> int:
+    return len(path.parts)
 
 
 def _command_line(entry: Path) -> list[str]:
