@@ -18,6 +18,9 @@ _MORE = {
     "ResourceQuota": "/api/v1/namespaces/{}/resourcequotas",
 }
 
+# As kubectl asks: a misspelt field is refused, not dropped.
+_STRICT = "?fieldValidation=Strict"
+
 
 class Refusal(Exception):  # noqa: N818 - reads as what the server answered
     """The API server refused a request."""
@@ -65,7 +68,7 @@ class KubeApi:
         """Create an object in the namespace."""
         body = copy.deepcopy(manifest)
         body["metadata"].setdefault("namespace", self.namespace)
-        made: Manifest = self.request("POST", self.path(manifest["kind"]), body)
+        made: Manifest = self.request("POST", f"{self.path(manifest['kind'])}{_STRICT}", body)
         return made
 
     def get(self, kind: str, name: str) -> Manifest | None:

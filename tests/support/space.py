@@ -56,7 +56,7 @@ class Space:
         return next((dict(found) for found in conditions if found["type"] == kind), {})
 
     def wait_for(
-        self, kind: str, status: str = "True", reason: str = "", within_s: float = 30, name: str = NAME
+        self, kind: str, status: str = "True", reason: str = "", within_s: float = 90, name: str = NAME
     ) -> Manifest:
         """Wait until a condition of the present generation has a status (and reason); return it."""
 
