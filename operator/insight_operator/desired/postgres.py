@@ -76,8 +76,8 @@ def _server(engine: ValidatedEngine) -> Manifest:
             "-c",
             "password_encryption=scram-sha-256",
         ],
-        # At SIGTERM PostgreSQL would wait for its clients; a drain must not. Without waiting (-W), or the hook would
-        # be killed together with the server and be told as a failure.
+        # At SIGTERM PostgreSQL would wait for its clients; a drain must not. -W: a hook that waited would be killed
+        # together with the server, and that told as a failure.
         "lifecycle": {"preStop": {"exec": {"command": ["pg_ctl", "stop", "-D", PGDATA, "-m", "fast", "-W"]}}},
         "livenessProbe": tcp_liveness(naming.POSTGRES),
         "ports": [{"name": naming.POSTGRES, "containerPort": naming.POSTGRES_PORT, "protocol": "TCP"}],
