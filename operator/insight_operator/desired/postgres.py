@@ -26,6 +26,7 @@ SOCKETS = "/tmp"  # noqa: S108 - a mount of its own
 SUPERUSER = "postgres"
 ADMIN_SET = "database-admin"
 
+STOP = ["pg_ctl", "stop", "-D", PGDATA, "-m", "fast", "-W"]
 INITIALISE = f"""set -eu
 umask 077
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
@@ -76,9 +77,9 @@ def _server(engine: ValidatedEngine) -> Manifest:
             "-c",
             "password_encryption=scram-sha-256",
         ],
-        # At SIGTERM PostgreSQL would wait for its clients; a drain must not. -W: a hook that waited would be killed
-        # together with the server, and that told as a failure.
-        "lifecycle": {"preStop": {"exec": {"command": ["pg_ctl", "stop", "-D", PGDATA, "-m", "fast", "-W"]}}},
+        # At SIGTERM PostgreSQL would wait for its clients; a drain must not. -W: a hook that waited would be
+        # killed together with the server, and be told as a failure.
+        "lifecycle": {"preStop": {"exec": {"command": STOP}}},
         "livenessProbe": tcp_liveness(naming.POSTGRES),
         "ports": [{"name": naming.POSTGRES, "containerPort": naming.POSTGRES_PORT, "protocol": "TCP"}],
         "readinessProbe": exec_readiness("pg_isready", "-q", "-h", SOCKETS),
