@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from security.corpora import CANARY, CANARY_TEXT
-from security.databases import READER_PASSWORD, Live, fill_duckdb, fill_postgres, fill_sqlite
-from support.servers import PostgresServer
 
 from insight_engine.domain.credentials import SourceCredential
 from insight_engine.domain.sources import Dialect
+from security.corpora import CANARY, CANARY_TEXT
+from security.databases import READER_PASSWORD, Live, fill_duckdb, fill_postgres, fill_sqlite
+from support.servers import PostgresServer
 
 
 @pytest.fixture(scope="session")
@@ -50,9 +50,13 @@ def live(reader: SourceCredential, files: Path) -> Iterator[dict[Dialect, Live]]
         database.source.close()
 
 
+@pytest.fixture(scope="session")
+def canary_file() -> Iterator[Path]:
+    yield CANARY
+    CANARY.unlink(missing_ok=True)
+
+
 @pytest.fixture
-def canary() -> Iterator[None]:
-    CANARY.write_text(CANARY_TEXT)
-    CANARY.chmod(0o644)
-    yield
-    CANARY.unlink()
+def canary(canary_file: Path) -> None:
+    canary_file.write_text(CANARY_TEXT)
+    canary_file.chmod(0o644)

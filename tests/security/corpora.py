@@ -1,5 +1,6 @@
 """The corpora: attacks with the reason they must be refused for, and analysts' statements that must run."""
 
+import os
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -13,7 +14,7 @@ from insight_engine.domain.sources import Catalog, DataSource, Dialect, Grants, 
 from insight_engine.sqlguard import PreparedQuery, prepare
 
 FOLDER = Path(__file__).parent / "corpus"
-CANARY = Path("/var/tmp/insight-canary.txt")
+CANARY = Path("/var/tmp") / f"insight-canary-{os.environ.get('PYTEST_XDIST_TESTRUNUID', 'single')}.txt"
 CANARY_TEXT = "canary-5f1c9e"
 DEFAULT_SCHEMA = {Dialect.POSTGRES: "public", Dialect.SQLITE: "main", Dialect.DUCKDB: "main"}
 

@@ -10,7 +10,6 @@ from uuid import uuid4
 import duckdb
 import psycopg
 import pyarrow as pa
-from security.corpora import source
 
 from insight_engine.adapters.sources import open_source
 from insight_engine.domain.credentials import SourceCredential
@@ -19,19 +18,24 @@ from insight_engine.domain.sources import DataSource, Dialect
 from insight_engine.ports import Source
 from insight_engine.sqlguard import PreparedQuery
 from insight_engine.sqlguard.sealed import Facts
+from security.corpora import source
 
 READER_PASSWORD = "reader-only"
 _TABLES = """
 CREATE TABLE customers (id int, name text, email text, country text, created_on date, attributes {json});
 CREATE TABLE products (id int, name text, category text, price numeric(10, 2));
-CREATE TABLE orders (id int, customer_id int, ordered_at timestamp, status text, total numeric(10, 2), note text);
+CREATE TABLE orders (id int, customer_id int, ordered_at timestamp,
+  status text, total numeric(10, 2), note text);
 CREATE TABLE order_items (order_id int, product_id int, quantity int, unit_price numeric(10, 2));
-CREATE TABLE employees (id int, name text, manager_id int, department text, salary numeric(10, 2), hired_on date);
+CREATE TABLE employees (id int, name text, manager_id int, department text,
+  salary numeric(10, 2), hired_on date);
 CREATE TABLE events (id int, customer_id int, kind text, happened_at timestamp, payload {json});
 CREATE TABLE "Mixed Case" (id int, "Full Name" text, "select" text, "año" int);
 INSERT INTO customers VALUES (1, 'Ann', 'ann@example.com', 'DE', '2025-01-02', '{{"vip": "yes"}}'),
-  (2, 'Bob', 'bob@example.com', 'DE', '2025-03-04', '{{}}'), (3, 'Cy', 'cy@example.org', 'FR', '2025-05-06', '{{}}');
-INSERT INTO products VALUES (1, 'Pen', 'office', 1.50), (2, 'Desk', 'furniture', 150), (3, 'Lamp', 'furniture', 40);
+  (2, 'Bob', 'bob@example.com', 'DE', '2025-03-04', '{{}}'),
+  (3, 'Cy', 'cy@example.org', 'FR', '2025-05-06', '{{}}');
+INSERT INTO products VALUES (1, 'Pen', 'office', 1.50),
+  (2, 'Desk', 'furniture', 150), (3, 'Lamp', 'furniture', 40);
 INSERT INTO orders VALUES (1, 1, '2026-01-01 10:00:00', 'paid', 151.50, NULL),
   (2, 1, '2026-01-08 11:00:00', 'open', 40, 'gift'), (3, 2, '2026-02-01 12:30:00', 'paid', 15, NULL);
 INSERT INTO order_items VALUES (1, 1, 1, 1.50), (1, 2, 1, 150), (2, 3, 1, 40), (3, 1, 10, 1.50);

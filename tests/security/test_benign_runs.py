@@ -1,10 +1,10 @@
 """What the guard accepts really runs, as written, on the live databases."""
 
 import pytest
-from security.corpora import benign, judge
-from security.databases import Live
 
 from insight_engine.domain.sources import Dialect
+from security.corpora import benign, judge
+from security.databases import Live
 
 
 @pytest.mark.parametrize(("dialect", "sql"), [(d, sql) for d in Dialect for sql in benign(d)])

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from security.corpora import CANARY_TEXT, Attack, attacks
-from security.databases import Live
-from support.servers import PostgresServer
 
 from insight_engine.domain.source_errors import SourceError
 from insight_engine.domain.sources import Dialect
+from security.corpora import CANARY_TEXT, Attack, attacks
+from security.databases import Live
+from support.servers import PostgresServer
 
 TIMEOUT_S = 0.5
 LOOT = Path("/tmp")
@@ -71,7 +71,8 @@ def _state(server: PostgresServer, files: Path) -> tuple[object, ...]:
     with psycopg.connect(server.admin_uri()) as admin:
         row = admin.execute(_STATE).fetchone()
         tables = admin.execute(
-            "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname IN ('public', 'private')"
+            "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables"
+            " WHERE schemaname IN ('public', 'private')"
         ).fetchall()
         contents = [
             admin.execute(
@@ -80,7 +81,8 @@ def _state(server: PostgresServer, files: Path) -> tuple[object, ...]:
             for (table,) in sorted(tables)
         ]
         left = admin.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'insight:%' AND state = 'active'"
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE application_name LIKE 'insight:%' AND state = 'active'"
         ).fetchone()
     digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(files.iterdir())}
     return row, contents, left, digests, sorted(path.name for path in LOOT.glob("loot*"))

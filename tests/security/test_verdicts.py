@@ -1,12 +1,13 @@
 """The guard's score on the corpora, without any database."""
 
 import time
+from contextlib import suppress
 
 import pytest
-from security.corpora import Attack, attacks, benign, catalog, judge
 
 from insight_engine.domain.sources import Dialect
 from insight_engine.sqlguard import ReasonCode, Rejected
+from security.corpora import Attack, attacks, benign, catalog, judge
 
 ATTACKS = [attack for dialect in Dialect for attack in attacks(dialect)]
 BENIGN = [(dialect, sql) for dialect in Dialect for sql in benign(dialect)]
@@ -52,8 +53,6 @@ def test_a_verdict_takes_at_most_three_milliseconds_at_the_95th_percentile() -> 
 
 def _seconds(sql: str, dialect: Dialect) -> float:
     started = time.perf_counter()
-    try:
+    with suppress(Rejected):
         judge(sql, dialect, known=catalog(dialect))
-    except Rejected:
-        pass
     return time.perf_counter() - started

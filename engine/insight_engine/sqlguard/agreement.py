@@ -16,7 +16,7 @@ _LITERALS = frozenset({
     TokenType.BYTE_STRING,
     TokenType.HEX_STRING,
 })  # fmt: skip
-_SPLIT = frozenset({Kind.PARAMETER, Kind.OPERATOR, Kind.NUMBER})
+_SPLIT = (Kind.PARAMETER, Kind.OPERATOR, Kind.NUMBER)
 
 
 def check_agreement(tokens: tuple[Token, ...], parsed: list[ParserToken], where: Positions) -> None:

@@ -6,15 +6,15 @@ numbers that run into words. `agreement` then holds the parser's tokens against 
 """
 
 import re
-from dataclasses import dataclass
 from enum import Enum, auto
 from functools import lru_cache
+from typing import NamedTuple
 
 from insight_engine.sqlguard.policy import Policy
 from insight_engine.sqlguard.reasons import ReasonCode, Rejected
 from insight_engine.sqlguard.text import Positions, check_outside_literals, fold, is_plain_word
 
-MAX_TOKENS = 8_000
+MAX_TOKENS = 5_000
 
 
 class Kind(Enum):
@@ -29,8 +29,7 @@ class Kind(Enum):
     PUNCTUATION = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """One token; `start` and `end` are offsets, `end` exclusive; `text` is folded for words."""
 
     kind: Kind
@@ -70,6 +69,7 @@ _KINDS = {
     "operator": Kind.OPERATOR,
     "punctuation": Kind.PUNCTUATION,
 }
+_VALUES = (Kind.WORD, Kind.NUMBER, Kind.STRING, Kind.QUOTED, Kind.PARAMETER)
 _REFUSED = {
     "hint": (
         ReasonCode.FORBIDDEN_COMMENT,
@@ -158,8 +158,7 @@ def _check(token: Token, before: list[Token], text: str, where: Positions) -> No
     if token.kind is Kind.STRING and previous.kind is Kind.STRING:
         message = "Two literals follow each other: join them with ||."
         raise Rejected((where.reason(ReasonCode.AMBIGUOUS_TEXT, message, token.start),))
-    values = {Kind.WORD, Kind.NUMBER, Kind.STRING, Kind.QUOTED, Kind.PARAMETER}
-    if touches and token.kind in values and previous.kind in values:
+    if touches and token.kind in _VALUES and previous.kind in _VALUES:
         message = f"A blank is missing before {text[token.start : token.start + 20]!r}."
         raise Rejected((where.reason(ReasonCode.AMBIGUOUS_TEXT, message, token.start),))
 

@@ -5,17 +5,25 @@ is bounded here, where it is only counted.
 """
 
 from insight_engine.sqlguard.lexer import Kind, Token
+from insight_engine.sqlguard.policy import words
 from insight_engine.sqlguard.reasons import Reason, ReasonCode, Rejected
 from insight_engine.sqlguard.text import Positions
 
-MAX_DEPTH = 48
-MAX_PREFIX_RUN = 16
-MAX_JOINS = 64
-MAX_SELECTS = 128
-_OPEN, _CLOSE = frozenset("([{"), frozenset(")]}")
-_PREFIXES = frozenset(
-    {"not", "-", "+", "~", "@", "|/", "||/", "case", "when", "exists", "distinct", "all", "select"}
-)
+_DEPTH, _LISTS, _RUN = "levels of nesting", "lists inside lists", "signs in a row"
+_JOINS, _SELECTS = "joins", "SELECTs"
+# The parser tries each ARRAY[ twice, so lists inside lists cost it 2ⁿ.
+_MOST = {_DEPTH: 48, _LISTS: 8, _RUN: 16, _JOINS: 64, _SELECTS: 128}
+_COUNTED = {
+    "(": (_DEPTH,),
+    "[": (_DEPTH, _LISTS),
+    "{": (_DEPTH,),
+    "case": (_DEPTH,),
+    "join": (_JOINS,),
+    "select": (_SELECTS,),
+}
+_CLOSE = frozenset(")]}")
+_PREFIXES = words("not - + ~ @ |/ ||/ case when exists distinct all select")
+_SIGNS = (Kind.WORD, Kind.OPERATOR, Kind.PUNCTUATION)
 
 
 def check_shape(tokens: tuple[Token, ...], where: Positions) -> None:
@@ -24,29 +32,27 @@ def check_shape(tokens: tuple[Token, ...], where: Positions) -> None:
     Raises:
         Rejected: at the first token that goes too far.
     """
-    depth = cases = run = joins = selects = 0
+    counts = dict.fromkeys(_MOST, 0)
     for token in tokens:
-        text = token.text if token.kind in {Kind.WORD, Kind.OPERATOR, Kind.PUNCTUATION} else ""
-        depth += (text in _OPEN and text != "") - (text in _CLOSE and text != "")
-        cases += (text == "case") - (text == "end" and cases > 0)
-        run = run + 1 if text in _PREFIXES else 0
-        joins += text == "join"
-        selects += text == "select"
-        if depth < 0:
-            raise Rejected((where.reason(ReasonCode.SYNTAX, f"There is a {text!r} too many.", token.start),))
-        for count, most, what in (
-            (depth + cases, MAX_DEPTH, "levels of nesting"),
-            (run, MAX_PREFIX_RUN, "signs in a row"),
-            (joins, MAX_JOINS, "joins"),
-            (selects, MAX_SELECTS, "SELECTs"),
-        ):
-            if count > most:
-                raise Rejected((_too_much(where, token, most, what),))
-    if depth:
-        message = "A bracket is never closed: close it."
+        text = token.text if token.kind in _SIGNS else ""
+        counts[_RUN] = counts[_RUN] + 1 if text in _PREFIXES else 0
+        if text in _CLOSE or (text == "end" and counts[_DEPTH]):
+            counts[_DEPTH] -= 1
+            counts[_LISTS] -= text == "]"
+        for counted in _COUNTED.get(text, ()):
+            counts[counted] += 1
+            if counts[counted] > _MOST[counted]:
+                raise Rejected((_too_much(where, token, counted),))
+        if counts[_RUN] > _MOST[_RUN]:
+            raise Rejected((_too_much(where, token, _RUN),))
+        if counts[_DEPTH] < 0:
+            message = f"There is a {text!r} too many: remove it."
+            raise Rejected((where.reason(ReasonCode.SYNTAX, message, token.start),))
+    if counts[_DEPTH]:
+        message = "A bracket or a CASE is never closed: close it."
         raise Rejected((where.reason(ReasonCode.SYNTAX, message, tokens[-1].start),))
 
 
-def _too_much(where: Positions, token: Token, most: int, what: str) -> Reason:
-    message = f"The statement has more than {most} {what}: name the parts in WITH, or split it."
+def _too_much(where: Positions, token: Token, what: str) -> Reason:
+    message = f"The statement has more than {_MOST[what]} {what}: name parts of it in WITH, or split it."
     return where.reason(ReasonCode.TOO_COMPLEX, message, token.start)

@@ -14,6 +14,8 @@ from insight_engine.sqlguard.policy import Policy
 from insight_engine.sqlguard.reasons import Reason, ReasonCode
 from insight_engine.sqlguard.text import Positions
 
+_NAMES = (Kind.WORD, Kind.QUOTED)
+
 
 def check_words(
     tokens: tuple[Token, ...], tree: exp.Expr, policy: Policy, where: Positions
@@ -28,9 +30,10 @@ def check_words(
             yield where.reason(ReasonCode.OPERATOR_NOT_ALLOWED, message, token.start)
         elif token.kind is Kind.STRING and token.start in names:
             yield _literal_as_name(token, where)
-        elif token.kind in {Kind.WORD, Kind.QUOTED}:
+        elif token.kind in _NAMES:
             if after is not None and after.text == "(" and after.kind is Kind.PUNCTUATION:
-                if token.start not in headed:
+                first = tokens[index + 2] if index + 2 < len(tokens) else None
+                if token.start not in headed or first is None or first.kind not in _NAMES:
                     yield from _call(token, before, policy, where)
             elif token.kind is Kind.WORD:
                 yield from _word(token, before, after, token.start in names, policy, where)

@@ -55,6 +55,6 @@ SQLITE = Policy(
     case_sensitive_quotes=False,
     operator_characters="",
     escape_strings=False,
-    parameter_pattern=r"\?(?:[0-9]+(?!\w))?",
+    parameter_pattern=r"\?(?![0-9])",
     quoted_pattern=r'"(?:[^"]|"")++"|\[[^\]]++\]|`(?:[^`]|``)++`',
 )

@@ -1,0 +1,168 @@
+"""Laws of the guard on generated text: a verdict and nothing else, and no disguise that helps."""
+
+import random
+import time
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from insight_engine.domain.sources import Dialect
+from insight_engine.sqlguard import PreparedQuery, Rejected
+from security.corpora import Attack, attacks, benign, judge
+
+DIALECTS = st.sampled_from(list(Dialect))
+ATTACKS = [attack for dialect in Dialect for attack in attacks(dialect)]
+PIECES = [
+    *"()[]{},.;:'\"`$?@#!~&|/*%^<>=+-\\ \n\r\t\0\u00a0\u200b",
+    *["select", "from", "where", "with", "as", "recursive", "union", "all", "case", "when", "then", "else"],
+    *["end", "not", "in", "exists", "lateral"],
+    *(
+        "::",
+        "--",
+        "/*",
+        "*/",
+        "/*!",
+        "$$",
+        "U&'",
+        "E'",
+        "1",
+        "1e",
+        "x",
+        "pg_sleep",
+        "orders",
+        "id",
+        "null",
+        "''",
+    ),
+]
+UNQUOTED = [attack for attack in ATTACKS if '"' not in attack.sql]
+# A name of two words between brackets is a table and its alias to every reader: RESET x, USE other, …
+WRAPPABLE = [attack for attack in ATTACKS if len(attack.sql.split()) > 2]
+MUTANTS = 3_000
+
+
+def verdict(sql: str, dialect: Dialect) -> PreparedQuery | None:
+    try:
+        return judge(sql, dialect)
+    except Rejected as rejected:
+        reasons = rejected.reasons
+    assert reasons
+    assert all(reason.message for reason in reasons)
+    return None
+
+
+@given(st.text(max_size=200), DIALECTS)
+@settings(max_examples=300, deadline=None)
+def test_any_text_gets_a_verdict(sql: str, dialect: Dialect) -> None:
+    verdict(sql, dialect)
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=40), DIALECTS, st.sampled_from(["", " "]))
+@settings(max_examples=1_000, deadline=None)
+def test_any_pile_of_tokens_gets_a_verdict(pieces: list[str], dialect: Dialect, glue: str) -> None:
+    verdict(glue.join(["select ", *pieces]), dialect)
+
+
+@given(st.sampled_from(ATTACKS), st.sampled_from([" ", "\n", "\t", " /* x */ ", " -- x\n"]))
+@settings(max_examples=500, deadline=None)
+def test_other_blanks_and_comments_do_not_disguise_an_attack(attack: Attack, blank: str) -> None:
+    disguised = attack.sql if "'" in attack.sql or '"' in attack.sql else attack.sql.replace(" ", blank)
+    assert verdict(blank + disguised + blank, attack.dialect) is None
+
+
+@given(st.sampled_from(UNQUOTED), st.sampled_from([str.upper, str.lower, str.swapcase, str.title]))
+@settings(max_examples=500, deadline=None)
+def test_other_letter_case_does_not_disguise_an_attack(attack: Attack, change: Callable[[str], str]) -> None:
+    assert verdict(change(attack.sql), attack.dialect) is None
+
+
+@given(st.sampled_from(WRAPPABLE), st.integers(0, 3))
+@settings(max_examples=500, deadline=None)
+def test_wrapping_does_not_disguise_an_attack(attack: Attack, way: int) -> None:
+    wrapped = (
+        f"SELECT * FROM ({attack.sql}) AS x",
+        f"WITH x AS ({attack.sql}) SELECT * FROM x",
+        f"({attack.sql})",
+        f"SELECT ({attack.sql})",
+    )[way]
+    assert verdict(wrapped, attack.dialect) is None
+
+
+def test_what_is_sealed_is_a_beginning_of_what_was_sent_and_judged_the_same_again() -> None:
+    for dialect in Dialect:
+        for sql in benign(dialect):
+            sealed = verdict(sql + " ; -- the end", dialect)
+            assert sealed is not None
+            assert sql.startswith(sealed.sql)
+            again = verdict(sealed.sql, dialect)
+            assert again is not None
+            assert (again.sql, again.tables) == (sealed.sql, sealed.tables)
+
+
+def test_mutants_of_accepted_statements_never_smuggle_a_forbidden_word_in() -> None:
+    chance = random.Random(20261122)
+    poison = (
+        "pg_sleep(1)",
+        "pg_read_file('x')",
+        "load_extension('x')",
+        "read_text('x')",
+        "getenv('x')",
+        "U&''",
+    )
+    for _ in range(MUTANTS):
+        dialect = chance.choice(list(Dialect))
+        words = chance.choice(benign(dialect)).split(" ")
+        words.insert(chance.randrange(len(words) + 1), chance.choice(poison))
+        sealed = verdict(" ".join(words), dialect)
+        assert sealed is None or _is_quoted(sealed.sql, poison)
+
+
+def _is_quoted(sql: str, poison: tuple[str, ...]) -> bool:
+    """Whether the poison landed inside a literal, a quoted name or a comment, where it is only text."""
+    from insight_engine.sqlguard.lexer import Kind, read
+    from insight_engine.sqlguard.policies import POLICIES
+
+    names = {p.split("(")[0].lower() for p in poison}
+    return any(
+        all(t.kind is not Kind.WORD or t.text not in names for t in read(sql, POLICIES[dialect]))
+        for dialect in Dialect
+        if verdict(sql, dialect) is not None
+    )
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT " + "(" * 5_000 + "1" + ")" * 5_000,
+        "SELECT " + "(" * 40 + "1" + ")" * 40,
+        "SELECT " + "NOT " * 10_000 + "true",
+        "SELECT " + "- " * 10_000 + "1",
+        "SELECT " + "CASE WHEN true THEN " * 2_000 + "1" + " END" * 2_000,
+        "SELECT " + "1 + " * 3_000 + "1",
+        "SELECT " + "id AND " * 3_000 + "true",
+        "SELECT 1 " + "UNION SELECT 1 " * 2_000,
+        "SELECT 1 FROM a " + "JOIN b " * 2_000,
+        "SELECT 1 WHERE id IN (" + "1, " * 3_900 + "1)",
+        "SELECT " + "abs(" * 46 + "1" + ")" * 46,
+        "SELECT " + "[" * 3_000,
+        "SELECT " + "ARRAY[" * 44 + "1" + "]" * 44,
+        "SELECT " + "ARRAY[(" * 20 + "1" + ")]" * 20,
+        "SELECT '" + "''" * 30_000,
+        "SELECT 1 /*" + "*" * 60_000,
+        "SELECT 1 " + "-- x\n" * 12_000,
+        "SELECT " + "a." * 3_000 + "b",
+        "SELECT 1" + "::int" * 2_000,
+        "SELECT " + "x -> " * 2_000 + "x",
+        "SELECT " + "x BETWEEN 1 AND " * 1_500 + "1",
+        "WITH " + ", ".join(f"c{n} AS (SELECT 1)" for n in range(120)) + " SELECT 1",
+        "SELECT * FROM " + "(SELECT * FROM " * 45 + "orders" + ") x" * 45,
+    ],
+    ids=lambda sql: sql[:30],
+)
+@pytest.mark.parametrize("dialect", list(Dialect))
+def test_no_shape_of_text_takes_long(sql: str, dialect: Dialect) -> None:
+    started = time.perf_counter()
+    verdict(sql[:65_000], dialect)
+    assert time.perf_counter() - started < 0.5
