@@ -67,6 +67,13 @@ TIERS = (
         tests=("tests/engine",),
     ),
     Tier("apiserver", "the operator on a real API server", 12, 4, tests=("tests/apiserver",)),
+    Tier(
+        "lifecycle",
+        "the local cluster: up twice, healed when killed, no trace after down",
+        12,
+        2,
+        tests=("tests/lifecycle",),
+    ),
     Tier("e2e", "the whole path on a real cluster", 18, 10, tests=("tests/e2e",)),
 )
 

@@ -109,7 +109,7 @@ def test_a_wrong_password_is_refused_without_saying_which_part_was_wrong(client:
 def test_an_oversized_body_is_refused(client: EngineClient) -> None:
     answer = client.submit("sales", "SELECT '" + "x" * 4_000_000 + "'")
     assert answer.status_code == 413
-    assert "bytes" in answer.json()["detail"]
+    assert "KiB" in answer.json()["detail"]
 
 
 def test_no_credential_appears_outside_secrets(vanna: Kube, operator: Kube) -> None:

@@ -109,7 +109,8 @@ def issue(engine: ValidatedEngine, state: CredentialState | None, token: Token) 
 def secrets(engine: ValidatedEngine, state: CredentialState) -> tuple[Manifest, ...]:
     """Return the Secrets to apply, the stored copy first."""
     versions = {name: {"current": state.sets[name]} for name in sorted(state.sets)}
-    text = json.dumps({"version": 1, "sets": versions})
+    # Sorted: a copy rebuilt from the mounted Secrets is the same to the byte as the one that was lost.
+    text = json.dumps({"version": 1, "sets": versions}, sort_keys=True)
     stored = _secret(engine, STATE, {STATE_KEY: text, CHECKSUM_KEY: _checksum(text)})
     return (stored, *(_secret(engine, name, state.sets[name]) for name in _makers(engine)))
 
