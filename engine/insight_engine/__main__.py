@@ -1,4 +1,4 @@
-"""The command line: `insight-engine COMMAND`. Exit codes: 0 ok, 1 unexpected, 2 usage, 75 retry, 78 configuration."""
+"""The command line: `insight-engine COMMAND`. Its exit codes are in cli/exits.py."""
 
 import argparse
 import sys

@@ -1,4 +1,4 @@
-"""What the services need from the world, as protocols. Nothing here imports an adapter or a third-party client."""
+"""What the services need from the world, as protocols. Nothing here imports an adapter or a client."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager

@@ -7,7 +7,7 @@ The operator renders exactly this list (a test compares the two). Secrets are ne
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from insight_engine.domain.errors import ConfigurationError
 
@@ -55,7 +55,9 @@ class Settings:
             ConfigurationError: naming the variable, what it holds and what it may hold.
         """
         known = {PREFIX + field.name.upper(): field.name for field in fields(cls)}
-        given = {known[key]: _parse(key, known[key], value) for key, value in env.items() if key in known}
+        given: dict[str, Any] = {
+            known[key]: _parse(key, known[key], value) for key, value in env.items() if key in known
+        }
         return replace(cls(), **given)
 
 

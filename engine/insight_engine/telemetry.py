@@ -1,4 +1,4 @@
-"""JSON logs on stdout with the correlation id on every line, scrubbed of secrets. No other output format exists."""
+"""JSON logs on stdout with the correlation id on every line, scrubbed of secrets."""
 
 import logging
 import re
@@ -11,14 +11,14 @@ from asgi_correlation_id.context import correlation_id
 
 REDACTED: Final = "[redacted]"
 _SECRET_KEY: Final = re.compile(
-    r"passw|secret|token|authorization|credential|api_?key|conninfo|dsn|\buri\b", re.I
+    r"passw|secret|token|authorization|credential|api_?key|conninfo|dsn|\buri\b", re.IGNORECASE
 )
 _SECRET_TEXT: Final = re.compile(
     r"(?P<url>://[^/\s:@]*:)[^@\s]+(?=@)"
     r"|(?P<pair>\b(?:password|passwd|pwd|secret|token)\s*[=:]\s*)[^\s,;&'\"]+"
     r"|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"
     r"|(?P<bearer>\bBearer\s+)\S+",
-    re.I,
+    re.IGNORECASE,
 )
 _NOISY: Final = (
     "aiosqlite",

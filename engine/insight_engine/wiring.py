@@ -30,6 +30,7 @@ from insight_engine.services.auth import AuthService
 from insight_engine.services.directory import UserDirectory
 from insight_engine.services.health import HealthService
 from insight_engine.services.housekeeping import Housekeeper
+from insight_engine.services.open_sources import OpenSources
 from insight_engine.services.queries import QueryService
 from insight_engine.services.running import Runner
 from insight_engine.services.slot import Slot
@@ -111,14 +112,15 @@ def _catalog(settings: Settings) -> SourceCatalog:
     return FileCatalog(settings.sources_file, settings.secrets_dir)
 
 
-def _runner(settings: Settings, database: Database, wakeups: Wakeups) -> Runner:
+def _runner(stack: AsyncExitStack, settings: Settings, database: Database, wakeups: Wakeups) -> Runner:
+    catalog = _catalog(settings)
     return Runner(
         worker=f"{socket.gethostname()}:{os.getpid()}",
         jobs=StoredJobs(database),
         chunks=StoredChunks(database),
-        catalog=_catalog(settings),
+        catalog=catalog,
         directory=UserDirectory(StoredUsers(database)),
-        open_source=open_source,
+        sources=_closed(stack, OpenSources(open_source, catalog)),
         wakeups=wakeups,
     )
 
@@ -192,7 +194,7 @@ async def worker(settings: Settings) -> AsyncIterator[Worker]:
         redis = redis_client(settings.secrets_dir, socket_timeout_s=1.0)
         doorbell = _closed(stack, CeleryDoorbell(celery_app(settings), redis))
         wakeups = RedisWakeups(redis, channel_name(settings.instance))
-        slot = Slot(_runner(settings, database, wakeups), doorbell.healthy)
+        slot = Slot(_runner(stack, settings, database, wakeups), doorbell.healthy)
         yield Worker(slot, _housekeeper(database, doorbell, wakeups), database)
 
 
@@ -202,7 +204,7 @@ async def embedded(settings: Settings) -> AsyncIterator[Embedded]:
     async with AsyncExitStack() as stack:
         database = _closed(stack, _open_database(settings, API_POOL))
         doorbell, wakeups = LocalDoorbell(), LocalWakeups()
-        runner = _runner(settings, database, wakeups)
+        runner = _runner(stack, settings, database, wakeups)
         yield Embedded(
             api=_api(settings, database, doorbell, wakeups),
             doorbell=doorbell,

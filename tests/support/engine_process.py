@@ -89,7 +89,7 @@ class EngineHome:
     def env(self, internal_port: int, **extra: str) -> dict[str, str]:
         return {
             "INSIGHT_INSTANCE": "test",
-            "INSIGHT_LOG_LEVEL": "DEBUG",
+            "INSIGHT_LOG_LEVEL": "INFO",
             "INSIGHT_SECRETS_DIR": str(self.secrets),
             "INSIGHT_SOURCES_FILE": str(self.path / "sources.json"),
             "INSIGHT_TMP_DIR": str(self.tmp),
@@ -104,7 +104,7 @@ class EngineHome:
         return command
 
     def run(self, *arguments: str, within_s: float = 60, **extra: str) -> tuple[int, str]:
-        command = self.start(*arguments, **extra)
+        command = self.start(*arguments, internal_port=1, **extra)
         code = command.process.wait(within_s)
         return code, command.log
 

@@ -1,4 +1,4 @@
-"""Real servers for tests: PostgreSQL and a Redis-compatible one, on loopback, with passwords, gone afterwards."""
+"""Real servers for tests: PostgreSQL and a Redis-compatible one, on loopback, with passwords."""
 
 import os
 import pwd
@@ -51,7 +51,7 @@ class PostgresServer:
             for path in (self.folder, password_file):
                 os.chown(path, owner.pw_uid, owner.pw_gid)
         command = [
-            POSTGRES_BIN_PATH / "initdb",
+            str(POSTGRES_BIN_PATH / "initdb"),
             f"--pgdata={self.folder / 'data'}",
             "--username=postgres",
             f"--pwfile={password_file}",
@@ -65,7 +65,7 @@ class PostgresServer:
     def start(self) -> None:
         log = (self.folder / "log").open("ab")
         command = [
-            POSTGRES_BIN_PATH / "postgres",
+            str(POSTGRES_BIN_PATH / "postgres"),
             f"-D{self.folder / 'data'}",
             f"-p{self.port}",
             "-clisten_addresses=127.0.0.1",
@@ -100,7 +100,7 @@ class PostgresServer:
 
 
 class RedisServer:
-    """A Redis-compatible server with one ACL user, as the managed one has: no default user, no keys forbidden."""
+    """A Redis-compatible server with one ACL user, as the managed one has; no default user."""
 
     username = "ie"
 

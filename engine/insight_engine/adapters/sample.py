@@ -1,4 +1,4 @@
-"""A small made-up shop as a SQLite file, so that an embedded engine has something to answer questions about."""
+"""A small made-up shop as a SQLite file, so that an embedded engine has something to be asked about."""
 
 import sqlite3
 from datetime import date, timedelta

@@ -1,4 +1,4 @@
-"""Every failure as problem+json (RFC 9457): a stable code, one sentence, the correlation id. No traceback, ever."""
+"""Every failure as problem+json (RFC 9457): a stable code, one sentence, the correlation id."""
 
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus

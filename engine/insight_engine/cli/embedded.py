@@ -18,6 +18,7 @@ import uvicorn
 from insight_engine import wiring
 from insight_engine.api.app import create_app
 from insight_engine.domain.errors import ConfigurationError
+from insight_engine.services.slot import Slot
 from insight_engine.settings import Settings
 from insight_engine.telemetry import configure_logging
 
@@ -129,6 +130,6 @@ async def _services(settings: Settings) -> AsyncIterator[wiring.Api]:
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _answer(engine: wiring.Embedded, slot: "wiring.Slot") -> None:
+async def _answer(engine: wiring.Embedded, slot: Slot) -> None:
     while True:
         await slot.ring(await engine.doorbell.answer())

@@ -41,7 +41,7 @@ class GunicornServer(BaseApplication):  # type: ignore[misc]
         chosen = {
             "bind": f"0.0.0.0:{self._port}",
             "workers": self._settings.api_processes,
-            "worker_class": "gunicorn.workers.gasgi.ASGIWorker",
+            "worker_class": "insight_engine.cli.gunicorn_worker.PromptWorker",
             "asgi_lifespan": "on",
             "asgi_loop": "asyncio",
             "preload_app": True,
@@ -52,10 +52,13 @@ class GunicornServer(BaseApplication):  # type: ignore[misc]
             "control_socket_disable": True,
             "logger_class": JsonLogger,
             "when_ready": lambda _server: internal.start(),
-            "child_exit": lambda _server, worker: mark_process_dead(worker.pid, str(self._folder.metrics)),
+            "child_exit": self._forget_child,
         }
         for name, value in chosen.items():
             self.cfg.set(name, value)
+
+    def _forget_child(self, _arbiter: Any, worker: Any) -> None:
+        mark_process_dead(worker.pid, str(self._folder.metrics))  # type: ignore[no-untyped-call]
 
     def load(self) -> Any:
         """The application."""

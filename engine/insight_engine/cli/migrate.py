@@ -1,17 +1,19 @@
 """`insight-engine migrate`: brings the database to this release's schema and makes the first admin."""
 
-import argparse
 import asyncio
 import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from insight_engine.cli import exits
 from insight_engine.domain.errors import EngineError
 from insight_engine.settings import Settings
 from insight_engine.telemetry import configure_logging, get_logger, scrub
+
+if TYPE_CHECKING:
+    import argparse
 
 WAIT_S: Final = 60.0
 
@@ -41,7 +43,7 @@ def run(args: Any) -> int:
         _tell(settings.termination_log, {"outcome": "failed", "code": error.code, "message": message})
         get_logger("migrate").error("Failed to migrate", code=error.code, reason=message)
         return exits.code_of(error)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the outcome must be told whatever happened
         message = f"The migration failed unexpectedly ({type(error).__name__}); its log has the details."
         _tell(settings.termination_log, {"outcome": "failed", "code": "internal_error", "message": message})
         get_logger("migrate").exception("Failed to migrate by a fault")

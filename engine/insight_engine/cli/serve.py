@@ -1,9 +1,7 @@
 """`insight-engine serve`: the API under gunicorn's own ASGI worker, or everything in one process."""
 
-import argparse
 import asyncio
 import os
-from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -11,6 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 from insight_engine.settings import Settings
 
 if TYPE_CHECKING:
+    import argparse
+    from collections.abc import AsyncIterator
+
     from insight_engine.runtime import RunFolder
     from insight_engine.wiring import Api
 
@@ -22,7 +23,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser(
         "serve",
         help="serve the API",
-        description="Serve the API on INSIGHT_API_PORT, with metrics and pod health on INSIGHT_INTERNAL_PORT. "
+        description="Serve the API on INSIGHT_API_PORT, metrics and pod health on INSIGHT_INTERNAL_PORT. "
         "With --embedded, API and worker run in this one process on SQLite: no server is needed.",
     )
     parser.add_argument("--embedded", action="store_true", help="API, worker and store in one process")

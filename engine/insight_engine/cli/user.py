@@ -1,15 +1,17 @@
 """`insight-engine user`: look at users and set their passwords, from inside a pod or on a laptop."""
 
-import argparse
 import asyncio
 import os
 import sys
 from getpass import getpass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from insight_engine.domain.errors import ConfigurationError
 from insight_engine.settings import Settings
+
+if TYPE_CHECKING:
+    import argparse
 
 MIN_PASSWORD_CHARS: Final = 12
 

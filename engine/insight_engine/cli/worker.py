@@ -1,10 +1,12 @@
 """`insight-engine worker`: runs queries."""
 
-import argparse
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from insight_engine.settings import Settings
+
+if TYPE_CHECKING:
+    import argparse
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -12,8 +14,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser(
         "worker",
         help="run queries",
-        description="Run INSIGHT_WORKER_CONCURRENCY queries at a time. On SIGTERM it takes no more, lets those that "
-        "run end within INSIGHT_DRAIN_TIMEOUT_S, and hands the rest to other workers.",
+        description="Run INSIGHT_WORKER_CONCURRENCY queries at a time. On SIGTERM it takes no more, lets "
+        "those that run end within INSIGHT_DRAIN_TIMEOUT_S, and hands the rest to other workers.",
     )
     parser.set_defaults(run=run)
 

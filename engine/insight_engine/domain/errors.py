@@ -1,7 +1,9 @@
-"""Everything the engine refuses or fails with, as a stable code and one sentence. Pure: no HTTP status lives here.
+"""Everything the engine refuses or fails with, as a stable code and one sentence. Pure: knows no HTTP status.
 
-The API maps classes to statuses in `api/errors.py`, the command line maps them to exit codes in `cli/exits.py`.
+`api/problems.py` maps the classes to statuses, `cli/exits.py` to exit codes.
 """
+
+# ruff: noqa: N818 - the names say what happened; "Error" on each would add nothing
 
 from dataclasses import dataclass
 

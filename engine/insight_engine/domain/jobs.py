@@ -43,10 +43,14 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A result that was stored completely but for its last chunk, which is stored with the finish."""
+    """A result that was stored completely but for its last chunk, which is stored with the finish.
+
+    Attributes:
+        size: bytes of all chunks.
+    """
 
     rows: int
-    bytes: int
+    size: int
     chunks: int
     truncated: bool
     last_chunk: bytes

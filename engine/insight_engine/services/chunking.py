@@ -1,6 +1,6 @@
 """Cuts a stream of record batches into stored chunks, within the query's limits. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,24 +27,30 @@ class Chunk:
     truncated: bool
 
 
-def chunks_of(batches: Iterator[pa.RecordBatch], limits: QueryLimits) -> Iterator[Chunk]:
+def chunks_of(batches: Iterator[pa.RecordBatch], limits: QueryLimits) -> Generator[Chunk, None, None]:
     """Cut and serialise; ends early, saying so, when the next rows would break a limit."""
     rows, size, sent = 0, 0, False
-    for batch in batches:
-        step = _rows_per_chunk(batch)
-        for start in range(0, max(batch.num_rows, 1), step):
-            piece = batch.slice(start, step)
+    try:
+        for piece in _pieces(batches):
             if sent and piece.num_rows == 0:
                 continue
             kept, data = _fitting(piece.slice(0, limits.rows - rows), limits.bytes - size)
             cut = kept < piece.num_rows
             yield Chunk(data, kept, truncated=cut)
             if cut:
-                _end(batches)
                 return
             sent = True
             rows += kept
             size += len(data)
+    finally:
+        _end(batches)
+
+
+def _pieces(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        step = _rows_per_chunk(batch)
+        for start in range(0, max(batch.num_rows, 1), step):
+            yield batch.slice(start, step)
 
 
 def _rows_per_chunk(batch: pa.RecordBatch) -> int:

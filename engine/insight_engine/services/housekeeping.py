@@ -1,4 +1,4 @@
-"""What one process per instance does for all: end what nobody holds, ring what was not rung, drop old results."""
+"""What one process per instance does for all: end what nobody holds, ring what was not, drop old results."""
 
 import asyncio
 import time
@@ -38,7 +38,7 @@ class Housekeeper:
                         await self._serve(term)
             except EngineError as error:
                 get_logger("housekeeping").debug("Could not keep house", code=error.code)
-            except Exception:
+            except Exception:  # noqa: BLE001 - the instance needs a housekeeper whatever happened
                 get_logger("housekeeping").exception("Failed to keep house")
             await asyncio.sleep(CANDIDACY_S)
 

@@ -5,23 +5,26 @@ Whatever happens here the job row decides: every write that matters is guarded b
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from insight_engine.domain.errors import EngineError, Unavailable
-from insight_engine.domain.jobs import Attempt, Failure, Outcome
+from insight_engine.domain.jobs import Attempt, Failure, Job, Outcome
 from insight_engine.domain.query import QueryState
 from insight_engine.domain.source_errors import QueryCancelled, QueryTimedOut, SourceError
 from insight_engine.domain.sources import Caller
-from insight_engine.ports import Chunks, Jobs, OpenSource, Source, SourceCatalog, Wakeups
+from insight_engine.ports import Chunks, Jobs, SourceCatalog, Wakeups
 from insight_engine.services.chunking import Chunk, chunks_of
 from insight_engine.services.directory import UserDirectory
+from insight_engine.services.open_sources import OpenSources
 from insight_engine.services.queries import grants
 from insight_engine.sqlguard import PreparedQuery, Rejected, prepare
-from insight_engine.telemetry import get_logger
+from insight_engine.telemetry import get_logger, scrub
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 LEASE_S: Final = 12.0
 HEARTBEAT_S: Final = 3.0
@@ -38,7 +41,7 @@ class Runner:
     chunks: Chunks
     catalog: SourceCatalog
     directory: UserDirectory
-    open_source: OpenSource
+    sources: OpenSources
     wakeups: Wakeups
 
     async def claim(self, query_id: UUID) -> Attempt | None:
@@ -108,21 +111,15 @@ class Runner:
         try:
             prepared, caller = await self._judged(attempt)
             return await self._streamed(attempt, prepared, caller)
-        except QueryTimedOut:
-            return Failure(
-                QueryState.TIMED_OUT, "timed_out", f"The query took longer than {job.limits.timeout_s:g} s."
-            )
-        except QueryCancelled as error:
-            return Failure(QueryState.CANCELLED, error.code, error.message)
         except SourceError as error:
-            return Failure(QueryState.FAILED, error.code, error.message)
+            return _source_failure(error, job)
         except Rejected as error:
             return Failure(QueryState.REJECTED, "sql_rejected", str(error))
         except Unavailable:
             raise
         except EngineError as error:
             return Failure(QueryState.FAILED, error.code, error.message)
-        except Exception:
+        except Exception:  # noqa: BLE001 - a fault must end this query, not the worker
             get_logger("worker").exception("Failed a query by a fault of the engine", query_id=str(job.id))
             return Failure(QueryState.FAILED, "internal_error", "The engine failed; its log has the details.")
 
@@ -138,34 +135,34 @@ class Runner:
 
     async def _streamed(self, attempt: Attempt, prepared: PreparedQuery, caller: Caller) -> Outcome:
         """Drive the blocking source from one thread of its own; stop it from outside when it must end."""
-        loop = asyncio.get_running_loop()
+        await self.chunks.prepare(attempt.bucket)
+        query_id = str(attempt.job.id)
         thread = ThreadPoolExecutor(1, thread_name_prefix="source")
-        source = self.open_source(prepared.source, self.catalog.credential(prepared.source.name))
-        stopping = False
-        try:
-            async with asyncio.timeout(prepared.limits.timeout_s + DEADLINE_SLACK_S):
-                await self.chunks.prepare(attempt.bucket)
-                chunks = _chunks(source, attempt, prepared, caller)
-                return await self._store(attempt, lambda: loop.run_in_executor(thread, next, chunks, None))
-        except TimeoutError:
-            stopping = True
-            raise QueryTimedOut("timed out") from None
-        except asyncio.CancelledError:
-            stopping = True
-            raise
-        finally:
-            if stopping:
-                await asyncio.to_thread(source.cancel, str(attempt.job.id))
-            loop.run_in_executor(thread, source.close)
-            thread.shutdown(wait=False)
+        async with self.sources.borrowed(prepared.source) as source:
+            batches = source.stream(
+                prepared, query_id=query_id, caller=caller, correlation_id=attempt.job.correlation_id
+            )
+            chunks = chunks_of(batches, prepared.limits)
+            ended = False
+            try:
+                async with asyncio.timeout(prepared.limits.timeout_s + DEADLINE_SLACK_S):
+                    outcome = await self._store(attempt, _Pull(thread, chunks))
+                ended = True
+            except TimeoutError:
+                raise QueryTimedOut("timed out") from None
+            else:
+                return outcome
+            finally:
+                if not ended:
+                    await asyncio.to_thread(source.cancel, query_id)
+                    thread.submit(chunks.close)
+                thread.shutdown(wait=False)
 
-    async def _store(
-        self, attempt: Attempt, following: "Callable[[], asyncio.Future[Chunk | None]]"
-    ) -> Outcome:
+    async def _store(self, attempt: Attempt, pull: "_Pull") -> Outcome:
         """Store every chunk but the last, which is stored with the finish."""
         seq, rows, size = 0, 0, 0
         held: Chunk | None = None
-        while (chunk := await following()) is not None:
+        while (chunk := await pull()) is not None:
             if held is not None:
                 await self.chunks.put(attempt, seq, held.data, held.rows)
                 seq += 1
@@ -176,7 +173,7 @@ class Runner:
             raise EngineError("empty_stream", "The data source sent nothing, not even its columns.")
         return Outcome(
             rows=rows,
-            bytes=size,
+            size=size,
             chunks=seq + 1,
             truncated=held.truncated,
             last_chunk=held.data,
@@ -190,11 +187,20 @@ async def _cancelled(*tasks: "asyncio.Task[Any]") -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _chunks(source: Source, attempt: Attempt, prepared: PreparedQuery, caller: Caller) -> "Iterator[Chunk]":
-    batches = source.stream(
-        prepared,
-        query_id=str(attempt.job.id),
-        caller=caller,
-        correlation_id=attempt.job.correlation_id,
-    )
-    return chunks_of(batches, prepared.limits)
+def _source_failure(error: SourceError, job: Job) -> Failure:
+    if isinstance(error, QueryTimedOut):
+        late = f"The query took longer than {job.limits.timeout_s:g} s: make it smaller or raise timeout_s."
+        return Failure(QueryState.TIMED_OUT, error.code, late)
+    state = QueryState.CANCELLED if isinstance(error, QueryCancelled) else QueryState.FAILED
+    return Failure(state, error.code, scrub(error.message))
+
+
+class _Pull:
+    """Takes chunk by chunk from a blocking stream, on its thread."""
+
+    def __init__(self, thread: ThreadPoolExecutor, chunks: "Iterator[Chunk]") -> None:
+        self._thread, self._chunks = thread, chunks
+
+    async def __call__(self) -> Chunk | None:
+        """The next chunk; None at the end."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, next, self._chunks, None)

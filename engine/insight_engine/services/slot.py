@@ -1,4 +1,4 @@
-"""A place for one query at a time: rung by the doorbell, and polling the store for what no doorbell announced."""
+"""A place for one query at a time: rung by the doorbell, and polling for what no doorbell announced."""
 
 import asyncio
 import random

@@ -44,7 +44,7 @@ class Child:
     def _run(self) -> None:
         try:
             self._loop.run_until_complete(self._serve())
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - what waits for this thread must be told
             get_logger("worker").exception("Stopped a worker child by a fault")
             if not self._ready.done():
                 self._ready.set_exception(error)

@@ -1,4 +1,4 @@
-"""Access tokens: JWT by PyJWT, checked far more strictly than its defaults. Refusals never say what was wrong.
+"""Access tokens: JWT by PyJWT, checked more strictly than its defaults. Refusals never say what was wrong.
 
 `kid` is only ever a key of an in-memory dict, and the header may hold nothing but alg, typ and kid, so no
 token can point at a file, an address or a key of its own.
@@ -90,7 +90,7 @@ def refused() -> Unauthenticated:
 
 
 def _kid(token: str) -> str:
-    header = _strictly_decoded(token.split(".")[0])
+    header = _strictly_decoded(token.split(".", maxsplit=1)[0])
     if set(header) != {"alg", "typ", "kid"} or header["typ"] != TYPE or header["alg"] != ALGORITHM:
         raise refused()
     kid = header["kid"]

@@ -1,4 +1,4 @@
-"""How to reach Redis, for Celery and for redis-py alike. Bounded everywhere: a dead broker must cost a second.
+"""How to reach Redis, for Celery and redis-py alike. Bounded everywhere: a dead broker may cost a second.
 
 The login is read from its files for every new connection, so a rotated password needs no restart.
 """
@@ -35,14 +35,13 @@ class FileCredentials(CredentialProvider):
             ).secrets_dir
         )
 
-    def get_credentials(self) -> tuple[str, ...]:
-        """(user, password), or what there is of it."""
+    def get_credentials(self) -> tuple[str] | tuple[str, str]:
+        """(user, password), or the password alone."""
         login = broker_login(self._secrets_dir)
-        if login.password is None:
-            return ()
-        return (login.username, login.password) if login.username else (login.password,)
+        password = login.password or ""
+        return (login.username, password) if login.username else (password,)
 
-    async def get_credentials_async(self) -> tuple[str, ...]:
+    async def get_credentials_async(self) -> tuple[str] | tuple[str, str]:
         """The same; reading a small file from memory does not block."""
         return self.get_credentials()
 

@@ -1,4 +1,4 @@
-"""The result store: Arrow chunks by (bucket, query, attempt, seq), where a bucket is the UTC day of the attempt.
+"""The result store: Arrow chunks by (bucket, query, attempt, seq), a bucket being the UTC day of the attempt.
 
 On PostgreSQL each day is a partition of its own, UNLOGGED (results can be asked for again; a crash of the
 database empties them and the API then answers 410), and old results go by dropping their partition.
@@ -64,7 +64,7 @@ class StoredChunks:
     async def drop_expired(self, *, keep_days: int) -> None:
         """Delete results that no page can ask for any more."""
         async with self._database.transaction() as connection:
-            today: date = await connection.scalar(select(self._database.today()))
+            today = (await connection.execute(select(self._database.today()))).scalar_one()
             oldest = today - timedelta(days=keep_days)
             if self._database.postgres:
                 await connection.run_sync(_drop_partitions, oldest)

@@ -3,7 +3,7 @@
 The password is read from its file for every new connection, so a rotated one needs no restart.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -113,7 +113,7 @@ def unavailable(error: BaseException) -> Unavailable:
     )
 
 
-def retried(call: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
+def retried(call: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[Any, Any, R]]:
     """Call once more when the connection proves dead: a restarted database breaks every pooled one.
 
     Only for calls that may run twice.

@@ -137,7 +137,7 @@ class StoredJobs:
             .values(
                 state=QueryState.FAILED.value,
                 error_code="worker_lost",
-                error_message=f"The worker was lost {max_attempts} times while it ran this query. Make it smaller.",
+                error_message=f"The worker was lost {max_attempts} times while running it. Make it smaller.",
                 finished_at=self._database.now(),
                 lease_expires_at=None,
                 worker=None,
@@ -156,7 +156,7 @@ class StoredJobs:
             .returning(queries.c.id, queries.c.correlation_id)
         )
         async with self._database.transaction() as connection:
-            ended = (await connection.execute(fail)).scalars().all()
+            ended: Sequence[UUID] = (await connection.execute(fail)).scalars().all()
             again = [(row.id, row.correlation_id) for row in await connection.execute(requeue)]
             if again:
                 await connection.execute(self._ring_again(again))
@@ -207,7 +207,7 @@ def _ending(outcome: Outcome | Failure) -> dict[str, Any]:
     return {
         "state": QueryState.SUCCEEDED.value,
         "row_count": outcome.rows,
-        "byte_count": outcome.bytes,
+        "byte_count": outcome.size,
         "chunk_count": outcome.chunks,
         "truncated": outcome.truncated,
     }

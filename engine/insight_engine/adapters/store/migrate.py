@@ -1,4 +1,4 @@
-"""Brings the metadata store to this release's schema; the only code that changes it. Blocking: a Job runs it."""
+"""Brings the metadata store to this release's schema. Blocking: a Job runs it."""
 
 import time
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ RETRY_S: Final = 0.5
 
 
 def migrate_postgres(login: DatabaseLogin, admin: DatabaseLogin | None, *, wait_s: float) -> str:
-    """Migrate; with `admin` (a managed database) make database, roles and schemas first. The revision reached.
+    """Migrate; with `admin` (a managed database) make database, roles and schemas first. The revision.
 
     Raises:
         Unavailable: the database did not answer within `wait_s`.
@@ -41,7 +41,7 @@ def migrate_postgres(login: DatabaseLogin, admin: DatabaseLogin | None, *, wait_
     except psycopg.errors.InsufficientPrivilege as error:
         raise ConfigurationError(
             "database_rights",
-            f"The database login lacks a right it needs ({error.diag.message_primary}): grant it and run again",
+            f"The database login lacks a right ({error.diag.message_primary}): grant it and run again",
         ) from None
 
 

@@ -60,6 +60,4 @@ def ensure_schemas(admin: Connection) -> None:
 def _ensure_role(admin: Connection, role: str, attributes: str) -> None:
     exists = admin.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).fetchone()
     verb = "ALTER" if exists else "CREATE"
-    admin.execute(
-        sql.SQL("{} ROLE {} {}").format(sql.SQL(verb), sql.Identifier(role), sql.SQL(attributes))  # type: ignore[arg-type]
-    )
+    admin.execute(sql.SQL("{} ROLE {} {}").format(sql.SQL(verb), sql.Identifier(role), sql.SQL(attributes)))

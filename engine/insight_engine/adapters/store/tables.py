@@ -44,8 +44,8 @@ class UtcDateTime(TypeDecorator[datetime]):
             return value
         return value.astimezone(UTC).replace(tzinfo=None)
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        """Read as UTC."""
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Read as UTC; only SQLite gives it back without a zone."""
         if value is None:
             return None
         moment: datetime = value

@@ -1,1 +1,1 @@
-"""Schema migrations. Expand first, contract a release later: the release before must run on the new schema."""
+"""Schema migrations. Expand first, contract a release later: the one before must run on the new schema."""

@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the revisions on the connection that `migrate.py` hands over. Never opens one itself."""
+"""Alembic's entry: runs the revisions on the connection that `migrate.py` gives. Never opens one itself."""
 
 from alembic import context
 
