@@ -4,6 +4,7 @@ The order is the defence: characters, tokens, shape, then the parser, then agree
 every word, node and name. What passes is sealed as it stands; nothing is ever rewritten.
 """
 
+import logging
 from collections.abc import Iterator
 from itertools import islice
 
@@ -30,6 +31,9 @@ from insight_engine.sqlguard.vocabulary import check_words
 MAX_REASONS = 20
 _FIRST_WORDS = frozenset({"select", "with", "values", "from"})
 _seal = claim_sealer()
+# The parser would log statements it gives up on; what users ask is not for the log.
+logging.getLogger("sqlglot").addHandler(logging.NullHandler())
+logging.getLogger("sqlglot").propagate = False
 
 
 def prepare(

@@ -5,6 +5,7 @@ is allowed as one of the policy's keywords or types, as a name where the tree ha
 or before a parenthesis as one of the policy's functions.
 """
 
+import re
 from collections.abc import Iterator
 
 from sqlglot import exp
@@ -14,6 +15,8 @@ from insight_engine.sqlguard.policy import Policy
 from insight_engine.sqlguard.reasons import Reason, ReasonCode
 from insight_engine.sqlguard.text import Positions
 
+_FORMATS = frozenset({"format", "printf"})
+_WIDE = re.compile(r"%[^%A-Za-z]*(?:[0-9]{5}|\*)|\{[^}]*(?:[0-9]{5}|\{)")
 _NAMES = (Kind.WORD, Kind.QUOTED)
 
 
@@ -35,6 +38,8 @@ def check_words(
                 first = tokens[index + 2] if index + 2 < len(tokens) else None
                 if token.start not in headed or first is None or first.kind not in _NAMES:
                     yield from _call(token, before, policy, where)
+                    if token.text in _FORMATS and not _is_plain_format(tokens[index + 2 : index + 4]):
+                        yield _too_wide(token, where)
             elif token.kind is Kind.WORD:
                 yield from _word(token, before, after, token.start in names, policy, where)
 
@@ -96,3 +101,14 @@ def _keyword(token: Token, where: Positions) -> Reason:
 def _literal_as_name(token: Token, where: Positions) -> Reason:
     message = "A text in single quotes stands where a name belongs: put names in double quotes."
     return where.reason(ReasonCode.FILE_AS_TABLE, message, token.start)
+
+
+def _is_plain_format(argument: tuple[Token, ...]) -> bool:
+    """Whether the first argument is one whole literal that asks for no great width."""
+    literal = argument[0].kind is Kind.STRING and argument[-1].text in {",", ")"}
+    return literal and not _WIDE.search(argument[0].text)
+
+
+def _too_wide(token: Token, where: Positions) -> Reason:
+    message = f"The first argument of {token.text} must be one literal with widths up to 9999: write it so."
+    return where.reason(ReasonCode.TOO_COMPLEX, message, token.start)

@@ -49,7 +49,9 @@ SQLITE = Policy(
     default_schema="main",
     system_schemas=words("temp"),
     system_prefixes=("sqlite_", "pragma_"),
-    system_tables=words("dbstat sqlite_dbpage sqlite_stmt bytecode tables_used completion fsdir zipfile csv"),
+    system_tables=words(
+        "dbstat fts3tokenize fts4aux fts5vocab bytecode tables_used completion fsdir zipfile csv"
+    ),
     column_functions=frozenset(),
     bounded={},
     case_sensitive_quotes=False,
