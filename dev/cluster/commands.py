@@ -135,5 +135,6 @@ def kwok(binaries: Binaries, spec: ControlPlaneSpec, stages: Path, port: int) ->
         f"--kubeconfig={spec.config}/admin.kubeconfig",
         f"--config={stages}",
         "--manage-all-nodes=true",
+        "--node-lease-duration-seconds=40",  # without leases nodes go NotReady after a minute, their pods too
         f"--server-address=127.0.0.1:{port}",
     ]
