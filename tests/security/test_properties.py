@@ -78,16 +78,19 @@ def test_other_letter_case_does_not_disguise_an_attack(attack: Attack, change: C
     assert verdict(change(attack.sql), attack.dialect) is None
 
 
-@given(st.sampled_from(WRAPPABLE), st.integers(0, 3))
-@settings(max_examples=500, deadline=None)
-def test_wrapping_does_not_disguise_an_attack(attack: Attack, way: int) -> None:
-    wrapped = (
-        f"SELECT * FROM ({attack.sql}) AS x",
-        f"WITH x AS ({attack.sql}) SELECT * FROM x",
-        f"({attack.sql})",
-        f"SELECT ({attack.sql})",
-    )[way]
-    assert verdict(wrapped, attack.dialect) is None
+@pytest.mark.parametrize(
+    "wrapping",
+    [
+        "SELECT * FROM ({}) AS x",
+        "WITH x AS ({}) SELECT * FROM x",
+        "({})",
+        "SELECT ({})",
+        "SELECT 1 UNION ALL {}",
+    ],
+)
+def test_wrapping_does_not_disguise_an_attack(wrapping: str) -> None:
+    passed = [a for a in WRAPPABLE if verdict(wrapping.format(a.sql), a.dialect) is not None]
+    assert not passed
 
 
 def test_what_is_sealed_is_a_beginning_of_what_was_sent_and_judged_the_same_again() -> None:

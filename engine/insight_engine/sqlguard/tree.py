@@ -27,6 +27,9 @@ def check_nodes(tree: exp.Expr, policy: Policy, where: Positions) -> Iterator[Re
                 yield where.reason(*_type(getattr(node.this, "name", str(node.this))), place)
         elif isinstance(node, exp.Func):
             yield from _size(node, policy, where, place)
+        elif isinstance(node, exp.Alias) and isinstance(node.parent, exp.Tuple | exp.Paren):
+            message = "A name inside brackets is not read by the database: put AS after the bracket."
+            yield where.reason(ReasonCode.CONSTRUCT_NOT_ALLOWED, message, place)
         elif type(node) not in policy.nodes:
             message = f"{_spoken(node)} is not allowed in a query on this data source: leave it out."
             yield where.reason(ReasonCode.CONSTRUCT_NOT_ALLOWED, message, place)
