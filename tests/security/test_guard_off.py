@@ -19,8 +19,8 @@ from security.databases import Live
 from support.servers import PostgresServer
 
 TIMEOUT_S = 0.5
-# One call of a built-in that fills a gigabyte is over before the server looks up from it.
-LONGEST_CALL_S = 8
+# No server looks up from one call of a built-in that fills a gigabyte: only the guard keeps those out.
+SLACK_S, LONGEST_CALL_S = 8, 60
 LOOT = Path("/tmp")
 _STATE = """
 SELECT md5(string_agg(x, '|' ORDER BY x)) FROM (
@@ -51,7 +51,8 @@ def test_an_attack_changes_and_reads_nothing_when_nobody_judges_it(
     database = live[attack.dialect]
     started = time.monotonic()
     answers = _answers(database, attack)
-    assert time.monotonic() - started < TIMEOUT_S + LONGEST_CALL_S
+    slack = LONGEST_CALL_S if attack.attempts.startswith("memory") else SLACK_S
+    assert time.monotonic() - started < TIMEOUT_S + slack
     assert CANARY_TEXT not in answers
     assert "SCRAM-SHA-256" not in answers
 

@@ -166,6 +166,6 @@ def _is_quoted(sql: str, poison: tuple[str, ...]) -> bool:
 )
 @pytest.mark.parametrize("dialect", list(Dialect))
 def test_no_shape_of_text_takes_long(sql: str, dialect: Dialect) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     verdict(sql[:65_000], dialect)
-    assert time.perf_counter() - started < 0.5
+    assert time.thread_time() - started < 0.5
