@@ -4,6 +4,7 @@ Creating is a plain create, so that an object somebody else put there in the mea
 than be overwritten; changing is server-side apply. What is proven equal costs nothing.
 """
 
+import contextlib
 from collections.abc import Callable, Mapping
 
 from insight_operator.cluster import errors, kinds, ownership
@@ -90,27 +91,29 @@ class Applier:
             return await self._update(desired, live)
 
     async def _update(self, desired: Manifest, live: Manifest) -> Manifest:
+        """Take over what strangers hold of our fields, apply, and look whether one came in between."""
         self._check(desired, live)
-        if live["metadata"].get("managedFields") != []:  # the store leaves an empty list where nobody shares
-            await self._take_over(desired)
-        return await self._client.apply(desired)
+        kind = kinds.BY_KIND[desired["kind"]]
+        shared = live["metadata"].get("managedFields") != []  # the store leaves [] where nobody shares
+        for _ in range(_TRIES):
+            if shared:
+                await self._take_over(desired)
+            written = await self._client.apply(desired)
+            shared = ownership.is_shared(written, kind)
+            if not shared:
+                return written
+        raise errors.Outdated(f"{_title(desired)} changes too fast to be taken over.")
 
     async def _take_over(self, desired: Manifest) -> None:
-        """Take what strangers hold of our fields. Controllers write meanwhile, so it may need some tries."""
         kind, metadata = kinds.BY_KIND[desired["kind"]], desired["metadata"]
-        for _ in range(_TRIES):
-            fresh = await self._client.get(kind, metadata["namespace"], metadata["name"])
-            if fresh is None:
-                return
-            self._check(desired, fresh)
-            if not ownership.is_shared(fresh, kind):
-                return
-            try:
-                await self._client.patch(fresh, _claims(fresh, kind))
-            except errors.Outdated:
-                continue
+        fresh = await self._client.get(kind, metadata["namespace"], metadata["name"])
+        if fresh is None:
             return
-        raise errors.Outdated(f"{_title(desired)} changes too fast to be taken over.")
+        self._check(desired, fresh)
+        if ownership.is_shared(fresh, kind):
+            # Controllers write meanwhile; the answer to the next apply tells whether another try is needed.
+            with contextlib.suppress(errors.Outdated):
+                await self._client.patch(fresh, _claims(fresh, kind))
 
     def _check(self, desired: Manifest, live: Manifest) -> None:
         if ownership.is_ours(live, self._engine):

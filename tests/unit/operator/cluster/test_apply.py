@@ -28,6 +28,7 @@ class FakeClient(Client):
         self.there = there
         self.refuse = refuse
         self.verbs: list[str] = []
+        self.strangers: list[list[dict[str, Any]]] = []
 
     async def get(self, *_: Any, **__: Any) -> dict[str, Any] | None:
         self.verbs.append("get")
@@ -48,7 +49,8 @@ class FakeClient(Client):
         if self.refuse is not None:
             raise self.refuse
         self.verbs.append(verb)
-        return live(data=manifest.get("data"))
+        managed = self.strangers.pop(0) if self.strangers and verb == "apply" else []
+        return live(manifest["kind"], data=manifest.get("data"), managed=managed)
 
 
 def applier(client: Client, inventory: Inventory | None = None) -> Applier:
@@ -115,6 +117,15 @@ async def test_strangers_are_taken_over_before_the_apply() -> None:
     desired = {**DESIRED, "kind": "Service", "metadata": {"name": "vanna-api", "namespace": "insight"}}
     await applier(client).ensure(desired, shared)
     assert client.verbs == ["get", "patch", "apply"]
+
+
+async def test_a_stranger_who_came_in_between_is_taken_over_too() -> None:
+    entry = {"manager": "kubectl-edit", "operation": "Update", "fieldsV1": {"f:spec": {"f:ports": {}}}}
+    client = FakeClient(there=live("Service", "vanna-api", managed=[entry]))
+    client.strangers = [[entry]]
+    desired = {**DESIRED, "kind": "Service", "metadata": {"name": "vanna-api", "namespace": "insight"}}
+    await applier(client).ensure(desired, live("Service", "vanna-api"))
+    assert client.verbs == ["apply", "get", "patch", "apply"]
 
 
 async def test_a_quota_is_named() -> None:
