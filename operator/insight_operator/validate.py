@@ -119,9 +119,7 @@ def _without_nulls(value: Any) -> Any:
 
 def _name_problems(name: str) -> Iterator[InvalidSpec]:
     if not re.fullmatch(DNS_LABEL, name):
-        yield InvalidSpec(
-            "metadata.name", "must start with a letter and hold only a-z, 0-9 and '-'"
-        )
+        yield InvalidSpec("metadata.name", "must start with a letter and hold only a-z, 0-9 and '-'")
     if len(name) > NAME_LIMIT:
         yield InvalidSpec("metadata.name", f"must have at most {NAME_LIMIT} characters")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from insight_engine.__main__ import parser
 from insight_engine.adapters.config.sources import load_sources
 from insight_engine.settings import PREFIX, Settings
@@ -37,7 +38,8 @@ ENGINE = {
     },
 }
 FACTS = SecretFacts(
-    labels={"insightengine.io/use": "true"}, keys=frozenset({"host", "port", "dbname", "username", "password"})
+    labels={"insightengine.io/use": "true"},
+    keys=frozenset({"host", "port", "dbname", "username", "password"}),
 )
 EXPECTED_SETS = {
     "serve": {"database", "broker", "jwt"},
@@ -59,7 +61,9 @@ def engine_containers(manifests: tuple[dict[str, Any], ...]) -> Iterator[tuple[s
                 yield words[-1], container
 
 
-def test_the_three_processes_are_rendered_and_their_commands_exist(manifests: tuple[dict[str, Any], ...]) -> None:
+def test_the_three_processes_are_rendered_and_their_commands_exist(
+    manifests: tuple[dict[str, Any], ...],
+) -> None:
     commands = {command for command, _ in engine_containers(manifests)}
     assert commands == set(EXPECTED_SETS)
     for command in commands:
@@ -69,7 +73,9 @@ def test_the_three_processes_are_rendered_and_their_commands_exist(manifests: tu
 def test_every_rendered_variable_is_one_the_engine_reads(manifests: tuple[dict[str, Any], ...]) -> None:
     for command, container in engine_containers(manifests):
         given = {entry["name"]: entry["value"] for entry in container["env"]}
-        unknown = [name for name in given if name.removeprefix(PREFIX).lower() not in Settings.__dataclass_fields__]
+        unknown = [
+            name for name in given if name.removeprefix(PREFIX).lower() not in Settings.__dataclass_fields__
+        ]
         assert unknown == [], command
         Settings.from_env(given)
 
@@ -85,7 +91,9 @@ def test_each_process_gets_its_secret_sets_and_no_other(manifests: tuple[dict[st
         assert mounted == EXPECTED_SETS[command]
 
 
-def test_the_ports_and_the_writable_folder_are_the_engines_defaults(manifests: tuple[dict[str, Any], ...]) -> None:
+def test_the_ports_and_the_writable_folder_are_the_engines_defaults(
+    manifests: tuple[dict[str, Any], ...],
+) -> None:
     for command, container in engine_containers(manifests):
         writable = [mount["mountPath"] for mount in container["volumeMounts"] if not mount.get("readOnly")]
         assert writable == [str(Settings().tmp_dir)], command
