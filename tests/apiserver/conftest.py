@@ -1,5 +1,6 @@
 """A real API server with controllers, pods played by kwok, and the real operator as its ServiceAccount."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,14 @@ from support.space import Space
 from support.waiting import eventually
 
 _CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def polite_end() -> Iterator[None]:
+    """Let a run that is told to stop take its processes down."""
+    earlier = signal.signal(signal.SIGTERM, lambda *_: pytest.exit("told to stop", returncode=143))
+    yield
+    signal.signal(signal.SIGTERM, earlier)
 
 
 @pytest.fixture(scope="session")
