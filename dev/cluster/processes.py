@@ -46,13 +46,17 @@ def fingerprint(command: list[str], settings: list[Path]) -> str:
 
 
 def start_time(pid: int) -> int | None:
-    """Return the kernel's start tick of a living process, None if it is gone or a zombie."""
+    """Return the kernel's start tick of a living process, None if it is gone or a zombie.
+
+    A zombie whose other threads still run is not gone: they hold its ports.
+    """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
+        threads = len(os.listdir(f"/proc/{pid}/task"))
     except (FileNotFoundError, ProcessLookupError):
         return None
     fields = stat.rpartition(")")[2].split()
-    return None if fields[_STAT_STATE] in "ZX" else int(fields[_STAT_START])
+    return None if fields[_STAT_STATE] in "ZX" and threads <= 1 else int(fields[_STAT_START])
 
 
 class Daemon:

@@ -54,26 +54,29 @@ class Reconciler:
             self.observer.shelf.forget(key)
             return Outcome(Verdict.SETTLED)
         observed = await self.observer.observe(resource)
-        engine, error = None, None
+        engine, planned, error = None, None, None
         try:
             engine = validate(resource, observed.secrets, self.images)
+            planned = plan(engine)
             if begins(resource):
-                await self._report(engine, None, observed)
+                await self._report(engine, planned, None, observed)
             if not gates.suspended(resource):
-                await self._converge(engine, observed)
+                await self._converge(engine, planned, observed)
         except OperatorError as refusal:
             error = refusal
-        status = await self._report(engine, error, self.observer.seen(resource, dict(observed.secrets)))
+        seen = self.observer.seen(resource, dict(observed.secrets))
+        status = await self._report(engine, planned, error, seen)
         if error is not None:
             raise error
         return Outcome(Verdict.SETTLED if gates.at_rest(status) else Verdict.WAITING)
 
-    async def _converge(self, engine: ValidatedEngine, observed: Observed) -> None:
+    async def _converge(
+        self, engine: ValidatedEngine, planned: tuple[Manifest, ...], observed: Observed
+    ) -> None:
         """Write what differs, stage by stage while gates are open; then delete what is in no plan."""
         stored = observed.children.get((kinds.CONFIG_MAP.kind, naming.child(engine, inventory.PART)))
         proofs = inventory.Inventory(stored)
         applier = Applier(self.client, engine, proofs, self._saw)
-        planned = plan(engine)
         try:
             await self._credentials(engine, applier)
             done = await self._stages(engine, applier, planned, observed)
@@ -132,12 +135,16 @@ class Reconciler:
         return [name for name, claim in zip(names, found, strict=True) if claim is not None]
 
     async def _report(
-        self, engine: ValidatedEngine | None, error: OperatorError | None, observed: Observed
+        self,
+        engine: ValidatedEngine | None,
+        planned: tuple[Manifest, ...] | None,
+        error: OperatorError | None,
+        observed: Observed,
     ) -> Manifest:
         """Write the status if it changed, and tell of the transitions; return it."""
         resource = observed.resource
         previous = resource.get("status") or {}
-        status = derive(engine, error, observed, previous, self.now())
+        status = derive(engine, error, observed, previous, self.now(), planned)
         if status == previous:
             return status
         metadata = {key: resource["metadata"][key] for key in ("name", "namespace", "uid")}
