@@ -33,7 +33,7 @@ def create_app(services: Services) -> ASGIApp:
                 forgetting.cancel()
 
     # No docs, no schema: what a caller may do is in the reference, not on every production host.
-    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     install(app)
     for group in (auth, queries, health):
         app.include_router(group.router)

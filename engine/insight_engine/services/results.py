@@ -52,7 +52,7 @@ class Position:
             InvalidRequest: it is none of ours.
         """
         try:
-            text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+            text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
         except ValueError:
             text = ""
         found = _CURSOR.fullmatch(text)

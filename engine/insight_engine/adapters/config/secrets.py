@@ -101,11 +101,11 @@ def require(secret: Mapping[str, str] | None, name: str, keys: tuple[str, ...]) 
     """
     if secret is None:
         raise ConfigurationError(
-            "secret_missing", f"Secret set {name} is not mounted: it needs {', '.join(keys)}"
+            "secret_missing", f"Secret set {name} is not mounted. It needs {', '.join(keys)}."
         )
     missing = [key for key in keys if not secret.get(key)]
     if missing:
         raise ConfigurationError(
-            "secret_incomplete", f"Secret set {name} has no {' and no '.join(missing)}: add it"
+            "secret_incomplete", f"Secret set {name} has no {' and no '.join(missing)}. Add what is missing."
         )
     return secret

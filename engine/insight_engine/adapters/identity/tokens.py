@@ -7,6 +7,7 @@ token can point at a file, an address or a key of its own.
 import base64
 import binascii
 import json
+import re
 import time
 import uuid
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from insight_engine.domain.users import User
 from insight_engine.telemetry import get_logger
 
 MAX_TOKEN_CHARS: Final = 8 * 1024
+SHAPE: Final = re.compile(r"(?:[A-Za-z0-9_-]+\.){2}[A-Za-z0-9_-]+", re.ASCII)
 TYPE: Final = "at+jwt"
 CLAIMS: Final = ("exp", "iat", "nbf", "iss", "aud", "sub", "jti")
 LATEST: Final = 2**40
@@ -60,9 +62,11 @@ class JwtTokens:
         Raises:
             Unauthenticated: anything at all is wrong with it.
         """
-        if len(token) > MAX_TOKEN_CHARS or not token.isascii() or token.count(".") != 2:  # noqa: PLR2004
+        if len(token) > MAX_TOKEN_CHARS or SHAPE.fullmatch(token) is None:
             raise refused()
-        key = self._keyset().keys.get(_kid(token))
+        header, payload, signature = token.split(".")
+        _raw(signature)
+        key = self._keyset().keys.get(_kid(header))
         if key is None:
             raise refused()
         try:
@@ -76,7 +80,7 @@ class JwtTokens:
             )
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
             raise refused() from None
-        _strictly_decoded(token.split(".")[1])
+        _strictly_decoded(payload)
         _check_times(claims)
         try:
             return UUID(claims["sub"]), float(claims["iat"])
@@ -89,8 +93,8 @@ def refused() -> Unauthenticated:
     return Unauthenticated("token_invalid", "The access token is missing, wrong or expired. Log in again.")
 
 
-def _kid(token: str) -> str:
-    header = _strictly_decoded(token.split(".", maxsplit=1)[0])
+def _kid(segment: str) -> str:
+    header = _strictly_decoded(segment)
     if set(header) != {"alg", "typ", "kid"} or header["typ"] != TYPE or header["alg"] != ALGORITHM:
         raise refused()
     kid = header["kid"]
@@ -99,14 +103,22 @@ def _kid(token: str) -> str:
     return kid
 
 
-def _strictly_decoded(segment: str) -> dict[str, Any]:
-    """The JSON object of a segment, if it is the only way to write it: no padding, no duplicate keys."""
+def _raw(segment: str) -> bytes:
+    """The bytes of a segment, if it is the only way to write them."""
     try:
         raw = base64.b64decode(segment + "=" * (-len(segment) % 4), altchars=b"-_", validate=True)
-        if base64.urlsafe_b64encode(raw).rstrip(b"=") != segment.encode():
-            raise refused()
-        found = json.loads(raw, object_pairs_hook=_unique, parse_constant=_no_constant)
-    except (binascii.Error, ValueError, RecursionError):
+    except binascii.Error:
+        raise refused() from None
+    if base64.urlsafe_b64encode(raw).rstrip(b"=") != segment.encode():
+        raise refused()
+    return raw
+
+
+def _strictly_decoded(segment: str) -> dict[str, Any]:
+    """The JSON object of a segment; duplicate keys and numbers that are none are refused."""
+    try:
+        found = json.loads(_raw(segment), object_pairs_hook=_unique, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
         raise refused() from None
     if not isinstance(found, dict):
         raise refused()

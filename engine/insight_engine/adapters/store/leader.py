@@ -14,6 +14,8 @@ from insight_engine.adapters.store.database import Database
 from insight_engine.domain.errors import Unavailable
 
 HOUSEKEEPING_LOCK = 0x1E5C_0002
+SILENT_LEADER_S = 10
+"""PostgreSQL ends the session of a leader silent for this long: a frozen process must not lead."""
 
 
 class LockTerm:
@@ -53,6 +55,7 @@ class StoreLeadership:
                 yield None
                 return
             try:
+                await connection.execute(text(f"SET idle_session_timeout = '{SILENT_LEADER_S}s'"))
                 yield LockTerm(connection)
             finally:
                 await _release(connection)
@@ -62,5 +65,6 @@ async def _release(connection: AsyncConnection) -> None:
     # The connection goes back to a pool: a lock left on it would outlive the term.
     try:
         await connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": HOUSEKEEPING_LOCK})
+        await connection.execute(text("RESET idle_session_timeout"))
     except (DBAPIError, Unavailable):
         await connection.invalidate()

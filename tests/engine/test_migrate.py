@@ -1,0 +1,161 @@
+"""`migrate`: what it makes, that it may run again, and the outcome it leaves."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import create_engine
+
+from insight_engine.adapters.store.migrate import migrate_sqlite
+from insight_engine.adapters.store.tables import RESULTS_SCHEMA, SCHEMA, VERSION_TABLE, metadata
+from support.engine_process import EngineHome
+from support.engines import APP_LOGIN
+from support.servers import PostgresServer
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[PostgresServer]:
+    with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture
+def home(postgres: PostgresServer) -> Iterator[EngineHome]:
+    with EngineHome() as home:
+        server = {"host": "127.0.0.1", "port": str(postgres.port)}
+        home.put(
+            "database-admin", **server, dbname="postgres", username="postgres", password=postgres.password
+        )
+        home.put("database", **server, dbname="insight", username=APP_LOGIN, password="first-password")
+        yield home
+
+
+def outcome(home: EngineHome, *arguments: str) -> tuple[int, dict[str, str], str]:
+    log = home.path / "termination-log"
+    log.write_text("")
+    code, written = home.run("migrate", *arguments, INSIGHT_TERMINATION_LOG=str(log))
+    return code, json.loads(log.read_text()), written
+
+
+def test_it_succeeds_twice_and_tells_the_revision(home: EngineHome) -> None:
+    assert outcome(home)[:2] == (0, {"outcome": "succeeded", "revision": "0001"})
+    assert outcome(home)[:2] == (0, {"outcome": "succeeded", "revision": "0001"})
+
+
+def test_two_at_once_both_succeed(home: EngineHome) -> None:
+    both = [home.start("migrate"), home.start("migrate")]
+    assert [command.process.wait(60) for command in both] == [0, 0]
+
+
+def test_the_login_owns_nothing_and_acts_as_the_application(
+    home: EngineHome, postgres: PostgresServer
+) -> None:
+    outcome(home)
+    with psycopg.connect(_app_uri(postgres), autocommit=True) as app:
+        assert app.execute("SELECT current_user, session_user").fetchone() == ("ie_app", APP_LOGIN)
+        owners = app.execute(
+            "SELECT DISTINCT schemaname, tableowner FROM pg_tables WHERE schemaname LIKE 'insight%'"
+        ).fetchall()
+        assert sorted(owners) == [(SCHEMA, "ie_owner"), (RESULTS_SCHEMA, "ie_app")]
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            app.execute("ALTER TABLE insight.users ADD COLUMN x int")
+
+
+def _app_uri(postgres: PostgresServer, password: str = "first-password") -> str:
+    return f"postgresql://{APP_LOGIN}:{password}@127.0.0.1:{postgres.port}/insight"
+
+
+def test_a_changed_password_is_taken_up(home: EngineHome, postgres: PostgresServer) -> None:
+    home.put("database", password="second-password")
+    outcome(home)
+    psycopg.connect(_app_uri(postgres, "second-password")).close()
+
+
+def test_the_partitions_of_results_are_unlogged(home: EngineHome, postgres: PostgresServer) -> None:
+    outcome(home)
+    with psycopg.connect(postgres.admin_uri("insight")) as admin:
+        kinds = admin.execute(
+            "SELECT relkind, relpersistence FROM pg_class"
+            " WHERE relname LIKE 'result_chunks%' AND relkind IN ('r', 'p')"
+        ).fetchall()
+    assert sorted(kinds) == [("p", "p"), ("r", "u")]
+
+
+def test_the_first_admin_is_made_once(home: EngineHome, postgres: PostgresServer) -> None:
+    outcome(home)
+    home.put("bootstrap-admin", username="another", password="irrelevant")
+    outcome(home)
+    with psycopg.connect(postgres.admin_uri("insight")) as admin:
+        assert admin.execute("SELECT username, role FROM insight.users").fetchall() == [("admin", "admin")]
+
+
+def test_a_wrong_password_is_a_configuration_error(home: EngineHome) -> None:
+    home.put("database-admin", password="CANARY-wrong")
+    code, told, written = outcome(home)
+    assert (code, told["code"]) == (78, "database_login_refused")
+    assert "CANARY" not in written + told["message"]
+
+
+def test_a_database_that_does_not_answer_is_retried_later(home: EngineHome) -> None:
+    home.put("database-admin", port="1")
+    code, told, _ = outcome(home, "--wait", "1")
+    assert (code, told["code"]) == (75, "database_unreachable")
+
+
+def test_a_missing_secret_is_named(home: EngineHome) -> None:
+    (home.secrets / "database" / "password").unlink()
+    code, told, _ = outcome(home)
+    assert (code, told["message"]) == (78, "Secret set database has no password. Add what is missing.")
+
+
+def test_an_external_database_is_migrated_as_its_own_login(
+    home: EngineHome, postgres: PostgresServer
+) -> None:
+    with psycopg.connect(postgres.admin_uri(), autocommit=True) as admin:
+        admin.execute("CREATE ROLE tenant LOGIN PASSWORD 'tenant-password'")
+        admin.execute("CREATE DATABASE tenant OWNER tenant")
+    for file in (home.secrets / "database-admin").iterdir():
+        file.unlink()
+    uri = f"postgresql://tenant:tenant-password@127.0.0.1:{postgres.port}/tenant"
+    home.put("database", uri=uri)
+    assert outcome(home)[:2] == (0, {"outcome": "succeeded", "revision": "0001"})
+
+
+def test_the_migrations_lead_to_the_schema_on_postgres(home: EngineHome, postgres: PostgresServer) -> None:
+    outcome(home)
+    engine = create_engine(
+        "postgresql+psycopg://", creator=lambda: psycopg.connect(postgres.admin_uri("insight"))
+    )
+    with engine.connect() as connection:
+        found = MigrationContext.configure(
+            connection,
+            opts={
+                "include_schemas": True,
+                "include_name": lambda name, kind, _: kind != "schema" or str(name).startswith("insight"),
+                "include_object": lambda _o, name, kind, *_: (
+                    kind != "table" or not name.startswith(("result_chunks_", VERSION_TABLE))
+                ),
+            },
+        )
+        assert compare_metadata(found, metadata) == []
+    engine.dispose()
+
+
+def test_the_migrations_lead_to_the_schema_on_sqlite(tmp_path: Path) -> None:
+    migrate_sqlite(tmp_path / "x.db")
+    engine = create_engine(
+        f"sqlite:///{tmp_path / 'x.db'}",
+        execution_options={"schema_translate_map": {SCHEMA: None, RESULTS_SCHEMA: None}},
+    )
+    with engine.connect() as connection:
+        listed = connection.exec_driver_sql(
+            'SELECT m.name, c.name, c."notnull" FROM sqlite_master m, pragma_table_info(m.name) c'
+            " WHERE m.type = 'table' AND m.name <> 'alembic_version'"
+        ).all()
+    engine.dispose()
+    wanted = {(t.name, c.name, int(not c.nullable)) for t in metadata.tables.values() for c in t.columns}
+    assert {tuple(row) for row in listed} == wanted

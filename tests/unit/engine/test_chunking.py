@@ -1,0 +1,93 @@
+"""Cutting a result into chunks, within its limits."""
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from insight_engine.domain.query import QueryLimits
+from insight_engine.services.chunking import CHUNK_ROWS, chunks_of
+from insight_engine.services.results import decode
+
+
+def batch(*values: int) -> pa.RecordBatch:
+    return pa.record_batch({"n": pa.array(values, pa.int64())})
+
+
+def rows(chunks: list[bytes]) -> list[int]:
+    return [row[0] for chunk in chunks for row in decode(chunk, 0, 1_000_000)[1]]
+
+
+def test_an_empty_result_keeps_its_columns() -> None:
+    [chunk] = chunks_of(iter([batch()]), QueryLimits())
+    assert (chunk.rows, chunk.truncated) == (0, False)
+    assert decode(chunk.data, 0, 10)[0] == (("n", "int64"),)
+
+
+def test_a_large_batch_is_cut_into_several_chunks() -> None:
+    chunks = list(chunks_of(iter([batch(*range(CHUNK_ROWS + 5))]), QueryLimits()))
+    assert [chunk.rows for chunk in chunks] == [CHUNK_ROWS, 5]
+
+
+def test_exactly_the_row_limit_is_not_a_cut() -> None:
+    chunks = list(chunks_of(iter([batch(1, 2), batch(3)]), QueryLimits(rows=3)))
+    assert [chunk.truncated for chunk in chunks] == [False, False]
+
+
+def test_one_row_over_the_limit_is_cut_and_said() -> None:
+    chunks = list(chunks_of(iter([batch(1, 2), batch(3, 4), batch(5)]), QueryLimits(rows=3)))
+    assert rows([chunk.data for chunk in chunks]) == [1, 2, 3]
+    assert chunks[-1].truncated
+
+
+def test_a_row_after_a_full_limit_is_a_cut() -> None:
+    chunks = list(chunks_of(iter([batch(1, 2, 3), batch(4)]), QueryLimits(rows=3)))
+    assert rows([chunk.data for chunk in chunks]) == [1, 2, 3]
+    assert chunks[-1].truncated
+
+
+def test_a_first_batch_over_the_byte_limit_is_cut_too() -> None:
+    chunks = list(chunks_of(iter([batch(*range(10_000))]), QueryLimits(bytes=2_000)))
+    assert sum(len(chunk.data) for chunk in chunks) <= 2_000
+    assert chunks[-1].truncated
+
+
+def test_the_stream_is_closed_when_the_result_is_cut() -> None:
+    closed = []
+
+    def stream() -> Iterator[pa.RecordBatch]:
+        try:
+            yield batch(1, 2)
+            yield batch(3)
+        finally:
+            closed.append(True)
+
+    list(chunks_of(stream(), QueryLimits(rows=1)))
+    assert closed == [True]
+
+
+@given(sizes=st.lists(st.integers(0, 50), min_size=1, max_size=8), limit=st.integers(1, 120))
+def test_the_kept_rows_are_the_first_ones(sizes: list[int], limit: int) -> None:
+    numbers = iter(range(10_000))
+    batches = [batch(*(next(numbers) for _ in range(size))) for size in sizes]
+    chunks = list(chunks_of(iter(batches), QueryLimits(rows=limit)))
+    assert rows([chunk.data for chunk in chunks]) == list(range(min(limit, sum(sizes))))
+    assert chunks[-1].truncated == (sum(sizes) > limit)
+    assert not any(chunk.truncated for chunk in chunks[:-1])
+
+
+def test_wide_rows_make_small_chunks() -> None:
+    wide = pa.record_batch({"t": pa.array(["x" * 100_000] * 60)})
+    chunks = list(chunks_of(iter([wide]), QueryLimits()))
+    assert max(chunk.rows for chunk in chunks) <= 21
+
+
+@pytest.mark.parametrize("limit", [1, 7])
+def test_pages_of_any_size_join_to_the_result(limit: int) -> None:
+    [chunk] = chunks_of(iter([batch(*range(20))]), QueryLimits())
+    read = []
+    for offset in range(0, 20, limit):
+        read += [row[0] for row in decode(chunk.data, offset, limit)[1]]
+    assert read == list(range(20))

@@ -1,0 +1,91 @@
+"""Pages of a result: cursors, sizes, lost chunks, and the JSON form of values."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, cast
+from uuid import UUID
+
+import pyarrow as pa
+import pytest
+
+from insight_engine.domain.errors import Gone, InvalidRequest
+from insight_engine.domain.jobs import Job
+from insight_engine.domain.query import QueryLimits
+from insight_engine.ports import Chunks
+from insight_engine.services.chunking import chunks_of
+from insight_engine.services.results import Position, plain, read_page
+
+
+@dataclass
+class MemoryChunks:
+    stored: dict[int, bytes] = field(default_factory=dict)
+
+    async def get(self, job: Job, seq: int) -> bytes | None:
+        return self.stored.get(seq)
+
+
+@dataclass
+class FakeJob:
+    chunk_count: int
+
+
+def stored(*sizes: int) -> tuple[Chunks, Job]:
+    numbers = iter(range(100_000))
+    batches = [pa.record_batch({"n": [next(numbers) for _ in range(size)]}) for size in sizes]
+    chunks = list(chunks_of(iter(batches), QueryLimits()))
+    memory = MemoryChunks({seq: chunk.data for seq, chunk in enumerate(chunks)})
+    return cast("Chunks", memory), cast("Job", FakeJob(len(chunks)))
+
+
+@pytest.mark.parametrize("limit", [1, 3, 5, 8, 100])
+async def test_following_the_cursor_reads_every_row_once(limit: int) -> None:
+    chunks, job = stored(5, 1, 7)
+    read: list[int] = []
+    position: Position | None = Position()
+    while position is not None:
+        page = await read_page(chunks, job, position, limit)
+        read += [row[0] for row in page.rows]
+        position = Position.decode(page.next_cursor) if page.next_cursor else None
+    assert read == list(range(13))
+
+
+async def test_a_page_that_ends_the_result_has_no_cursor() -> None:
+    chunks, job = stored(5)
+    assert (await read_page(chunks, job, Position(), 5)).next_cursor is None
+
+
+async def test_a_missing_chunk_is_said_not_skipped() -> None:
+    chunks, job = stored(5, 5)
+    del cast("MemoryChunks", chunks).stored[1]
+    with pytest.raises(Gone, match="lost with its store"):
+        await read_page(chunks, job, Position(), 10)
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "MC4w!", "LTEuMA", "MS4yLjM", "é"])
+def test_a_cursor_of_somebody_else_is_refused(cursor: str) -> None:
+    with pytest.raises(InvalidRequest, match="next_cursor"):
+        Position.decode(cursor)
+
+
+@pytest.mark.parametrize(
+    ("value", "form"),
+    [
+        (None, None),
+        (True, True),
+        (2**63, 2**63),
+        (1.5, 1.5),
+        (float("nan"), "nan"),
+        (float("inf"), "inf"),
+        (Decimal("1.10"), "1.10"),
+        (date(2026, 1, 2), "2026-01-02"),
+        (datetime(2026, 1, 2, 3, tzinfo=UTC), "2026-01-02T03:00:00+00:00"),
+        (timedelta(seconds=90), "0:01:30"),
+        (b"\x00\xff", "AP8="),
+        (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+        ([Decimal(1), None], ["1", None]),
+        ({"a": b"x"}, {"a": "eA=="}),
+    ],
+)
+def test_values_become_what_json_can_hold(value: Any, form: Any) -> None:
+    assert plain(value) == form
