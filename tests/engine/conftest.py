@@ -1,4 +1,4 @@
-"""Two engines to test: `service` (PostgreSQL, Redis, Celery, gunicorn: all real) and `embedded` (one process).
+"""Two engines to test: `service` (PostgreSQL, Redis, Celery, gunicorn, all real) and `embedded`.
 
 Servers and processes live for a test module; a test that breaks one brings it back.
 """

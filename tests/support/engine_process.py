@@ -123,7 +123,7 @@ class EngineHome:
         self.wait_for(f"http://127.0.0.1:{self.worker_internal}/health/ready", command)
         return command
 
-    def wait_for(self, url: str, command: Command) -> None:
+    def wait_for(self, url: str, command: Command, every_s: float = 0.05) -> None:
         def answers() -> bool:
             if command.process.poll() is not None:
                 raise AssertionError(f"the command ended with {command.process.returncode}:\n{command.log}")
@@ -132,7 +132,7 @@ class EngineHome:
             except httpx.TransportError:
                 return False
 
-        eventually(f"{url} answers", answers, within_s=30)
+        eventually(f"{url} answers", answers, within_s=30, every_s=every_s)
 
     @property
     def url(self) -> str:
