@@ -102,9 +102,11 @@ class Process:
         _log.info("Started", namespaces=self.namespaces, engines=len(self.observer.store.engines()))
 
     async def _end(self) -> None:
-        # kopf waits five seconds for tasks that nobody ended.
+        # kopf waits five seconds for tasks that nobody ended, and forgets one of its own for each watch
+        # that was just connecting.
         self.health.ready = False
-        for task in self._tasks:
+        forgotten = [task for task in asyncio.all_tasks() if task.get_name().startswith("pause-waiter")]
+        for task in (*self._tasks, *forgotten):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.queue.stop()
