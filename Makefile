@@ -41,4 +41,4 @@ bench: ## measure the figures in docs/benchmarks.md
 	@$(RUN) python -m dev.bench
 
 chaos: ## run the fault campaigns at full size
-	@$(RUN) python -m dev.testrun --tier chaos
+	@$(RUN) INSIGHT_CAMPAIGN=full pytest tests/apiserver/test_crash.py tests/engine/test_faults.py tests/e2e/test_faults.py -s

@@ -4,7 +4,8 @@ Run twice, it upgrades what is there. Where pods cannot really run, it says so a
 """
 
 import argparse
-import json
+import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -15,6 +16,7 @@ import httpx
 
 from dev.cluster import gotools, provider
 from dev.cluster.errors import ClusterError
+from dev.cluster.progress import wait_for
 from dev.images import build
 from dev.install import (
     EXAMPLES,
@@ -104,26 +106,41 @@ def on_cluster(cluster: provider.Cluster, system: str, namespace: str) -> None:
 def embedded() -> None:
     """Let the engine answer alone, without a cluster."""
     say("\n== insight-engine serve --embedded")
+    url = f"http://127.0.0.1:{_free_port()}"
     with tempfile.TemporaryDirectory() as data:
-        command = [
-            sys.executable,
-            "-m",
-            "insight_engine",
-            "serve",
-            "--embedded",
-            "--data",
-            data,
-            "--port",
-            "0",
-        ]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        command = [sys.executable, "-m", "insight_engine", "serve", "--embedded", "--data", data]
+        command += ["--port", url.rpartition(":")[2]]
+        with subprocess.Popen(
+            command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+        ) as process:
             try:
-                started = json.loads(process.stdout.readline()) if process.stdout else {}
-                page = ask(started["url"], "admin", started["password"], "sample", EMBEDDED_QUESTION)
+                password = _printed_password(process)
+                wait_for("the engine to answer", lambda: _answers(url), 30, "read what it printed")
+                page = ask(url, "admin", password, "sample", EMBEDDED_QUESTION)
             finally:
                 process.terminate()
     say(f"{EMBEDDED_QUESTION}\n")
     print_rows(page)
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def _printed_password(process: subprocess.Popen[str]) -> str:
+    for line in process.stderr or ():
+        if found := re.search(r"with the password (\S+)", line):
+            return found[1]
+    raise ClusterError("`insight-engine serve --embedded` ended without printing a password; run it by hand")
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health").is_success
+    except httpx.TransportError:
+        return False
 
 
 def main() -> None:
