@@ -8,10 +8,12 @@ import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
+from insight_engine.adapters.store import migrations
 from insight_engine.adapters.store.migrate import migrate_sqlite
-from insight_engine.adapters.store.tables import RESULTS_SCHEMA, SCHEMA, VERSION_TABLE, metadata
+from insight_engine.adapters.store.tables import RESULTS_SCHEMA, REVISION, SCHEMA, VERSION_TABLE, metadata
 from support.engine_process import EngineHome
 from support.engines import APP_LOGIN
 from support.servers import PostgresServer
@@ -143,6 +145,11 @@ def test_the_migrations_lead_to_the_schema_on_postgres(home: EngineHome, postgre
         )
         assert compare_metadata(found, metadata) == []
     engine.dispose()
+
+
+def test_the_newest_migration_is_the_one_named() -> None:
+    folder = Path(migrations.__file__ or "").parent
+    assert ScriptDirectory(str(folder)).get_heads() == [REVISION]
 
 
 def test_the_migrations_lead_to_the_schema_on_sqlite(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from insight_engine.adapters.identity.tokens import refused
+from insight_engine.domain.errors import refused_token
 from insight_engine.domain.users import User
 from insight_engine.services.auth import AuthService
 from insight_engine.services.health import HealthService
@@ -36,10 +36,10 @@ async def _current_user(request: Request, services: ApiDep) -> User:
     """The user of the one bearer token in the Authorization header."""
     given = request.headers.getlist("authorization")
     if len(given) != 1:
-        raise refused()
+        raise refused_token()
     scheme, _, token = given[0].partition(" ")
     if scheme.lower() != "bearer" or not token:
-        raise refused()
+        raise refused_token()
     return await services.auth.recognise(token)
 
 

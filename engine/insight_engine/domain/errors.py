@@ -46,6 +46,11 @@ class Unauthenticated(EngineError):
     """No valid identity was presented."""
 
 
+def refused_token() -> Unauthenticated:
+    """The one answer to every bad token: it never says what was wrong."""
+    return Unauthenticated("token_invalid", "The access token is missing, wrong or expired. Log in again.")
+
+
 class Forbidden(EngineError):
     """The identity is known but may not do this."""
 

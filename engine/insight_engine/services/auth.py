@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from insight_engine.domain.errors import Unauthenticated
+from insight_engine.domain.errors import Unauthenticated, refused_token
 from insight_engine.domain.users import User, normalise_username
 from insight_engine.ports import Passwords, Tokens, Users
 from insight_engine.services.directory import UserDirectory
@@ -48,7 +48,5 @@ class AuthService:
         user_id, issued_at = self.tokens.verify(token)
         user = await self.directory.get(user_id)
         if user is None or user.disabled or issued_at + ISSUE_SLACK_S < user.tokens_valid_from.timestamp():
-            raise Unauthenticated(
-                "token_invalid", "The access token is missing, wrong or expired. Log in again."
-            )
+            raise refused_token()
         return user

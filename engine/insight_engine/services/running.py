@@ -15,6 +15,7 @@ from insight_engine.domain.jobs import Attempt, Failure, Job, Outcome
 from insight_engine.domain.query import QueryState
 from insight_engine.domain.source_errors import QueryCancelled, QueryTimedOut, SourceError
 from insight_engine.domain.sources import Caller
+from insight_engine.metrics import QUERIES, QUERY_SECONDS
 from insight_engine.ports import Chunks, Jobs, SourceCatalog, Wakeups
 from insight_engine.services.chunking import Chunk, chunks_of
 from insight_engine.services.directory import UserDirectory
@@ -82,6 +83,8 @@ class Runner:
         await self.wakeups.announce(attempt.job.id)
         state = outcome.state.value if isinstance(outcome, Failure) else QueryState.SUCCEEDED.value
         code = outcome.code if isinstance(outcome, Failure) else None
+        QUERIES.labels(state).inc()
+        QUERY_SECONDS.observe(seconds)
         log.info("Finished a query", state=state, code=code, seconds=round(seconds, 4))
 
     async def _stored(self, attempt: Attempt, outcome: Outcome | Failure) -> bool:

@@ -19,7 +19,7 @@ import jwt
 
 from insight_engine.adapters.config.secrets import Watched, read_set, require, stamp
 from insight_engine.adapters.identity.keyset import ALGORITHM, KID, Keyset, parse_keyset
-from insight_engine.domain.errors import ConfigurationError, Unauthenticated
+from insight_engine.domain.errors import ConfigurationError, refused_token
 from insight_engine.domain.users import User
 from insight_engine.telemetry import get_logger
 
@@ -63,12 +63,12 @@ class JwtTokens:
             Unauthenticated: anything at all is wrong with it.
         """
         if len(token) > MAX_TOKEN_CHARS or SHAPE.fullmatch(token) is None:
-            raise refused()
+            raise refused_token()
         header, payload, signature = token.split(".")
         _raw(signature)
         key = self._keyset().keys.get(_kid(header))
         if key is None:
-            raise refused()
+            raise refused_token()
         try:
             claims = jwt.decode(
                 token,
@@ -79,27 +79,22 @@ class JwtTokens:
                 options={"require": list(CLAIMS), "strict_aud": True},
             )
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
-            raise refused() from None
+            raise refused_token() from None
         _strictly_decoded(payload)
         _check_times(claims)
         try:
             return UUID(claims["sub"]), float(claims["iat"])
         except (ValueError, AttributeError, TypeError):
-            raise refused() from None
-
-
-def refused() -> Unauthenticated:
-    """The one answer to every bad token."""
-    return Unauthenticated("token_invalid", "The access token is missing, wrong or expired. Log in again.")
+            raise refused_token() from None
 
 
 def _kid(segment: str) -> str:
     header = _strictly_decoded(segment)
     if set(header) != {"alg", "typ", "kid"} or header["typ"] != TYPE or header["alg"] != ALGORITHM:
-        raise refused()
+        raise refused_token()
     kid = header["kid"]
     if not isinstance(kid, str) or KID.fullmatch(kid) is None:
-        raise refused()
+        raise refused_token()
     return kid
 
 
@@ -108,9 +103,9 @@ def _raw(segment: str) -> bytes:
     try:
         raw = base64.b64decode(segment + "=" * (-len(segment) % 4), altchars=b"-_", validate=True)
     except binascii.Error:
-        raise refused() from None
+        raise refused_token() from None
     if base64.urlsafe_b64encode(raw).rstrip(b"=") != segment.encode():
-        raise refused()
+        raise refused_token()
     return raw
 
 
@@ -119,30 +114,30 @@ def _strictly_decoded(segment: str) -> dict[str, Any]:
     try:
         found = json.loads(_raw(segment), object_pairs_hook=_unique, parse_constant=_no_constant)
     except (ValueError, RecursionError):
-        raise refused() from None
+        raise refused_token() from None
     if not isinstance(found, dict):
-        raise refused()
+        raise refused_token()
     return found
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise refused()
+        raise refused_token()
     return found
 
 
 def _no_constant(_text: str) -> None:
-    raise refused()
+    raise refused_token()
 
 
 def _check_times(claims: dict[str, Any]) -> None:
     for name in ("exp", "iat", "nbf"):
         moment = claims[name]
         if type(moment) is not int or not 0 < moment < LATEST:
-            raise refused()
+            raise refused_token()
     if not isinstance(claims["jti"], str) or not isinstance(claims["sub"], str):
-        raise refused()
+        raise refused_token()
 
 
 def watched_keyset(secrets_dir: Path) -> Callable[[], Keyset]:

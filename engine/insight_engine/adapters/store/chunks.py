@@ -5,9 +5,9 @@ database empties them and the API then answers 410), and old results go by dropp
 """
 
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Insert, delete, insert, select, text
+from sqlalchemy import bindparam, delete, insert, select, text
 
 from insight_engine.adapters.store.database import Database, retried
 from insight_engine.adapters.store.tables import RESULTS_SCHEMA, result_chunks
@@ -16,11 +16,25 @@ from insight_engine.domain.jobs import Attempt, Job
 _PARTITION_LOCK = 0x1E5C_0001
 
 
-def insert_chunk(attempt: Attempt, seq: int, data: bytes, rows: int) -> Insert:
-    """The statement that stores one chunk."""
-    return insert(result_chunks).values(
-        bucket=attempt.bucket, query_id=attempt.job.id, attempt=attempt.number, seq=seq, rows=rows, data=data
-    )
+INSERT_CHUNK: Final = insert(result_chunks)
+_SELECT_CHUNK: Final = select(result_chunks.c.data).where(
+    result_chunks.c.bucket == bindparam("of_day"),
+    result_chunks.c.query_id == bindparam("of_query"),
+    result_chunks.c.attempt == bindparam("of_attempt"),
+    result_chunks.c.seq == bindparam("of_seq"),
+)
+
+
+def chunk_row(attempt: Attempt, seq: int, data: bytes, rows: int) -> dict[str, Any]:
+    """The row of one chunk, for `INSERT_CHUNK`."""
+    return {
+        "bucket": attempt.bucket,
+        "query_id": attempt.job.id,
+        "attempt": attempt.number,
+        "seq": seq,
+        "rows": rows,
+        "data": data,
+    }
 
 
 def partition_name(bucket: date) -> str:
@@ -46,19 +60,14 @@ class StoredChunks:
     async def put(self, attempt: Attempt, seq: int, data: bytes, rows: int) -> None:
         """Store one chunk."""
         async with self._database.statement() as connection:
-            await connection.execute(insert_chunk(attempt, seq, data, rows))
+            await connection.execute(INSERT_CHUNK, chunk_row(attempt, seq, data, rows))
 
     @retried
     async def get(self, job: Job, seq: int) -> bytes | None:
         """Read one chunk; None when it is lost."""
-        chunk = select(result_chunks.c.data).where(
-            result_chunks.c.bucket == job.result_bucket,
-            result_chunks.c.query_id == job.id,
-            result_chunks.c.attempt == job.attempt,
-            result_chunks.c.seq == seq,
-        )
+        which = {"of_day": job.result_bucket, "of_query": job.id, "of_attempt": job.attempt, "of_seq": seq}
         async with self._database.statement() as connection:
-            data: bytes | None = await connection.scalar(chunk)
+            data: bytes | None = await connection.scalar(_SELECT_CHUNK, which)
         return data
 
     async def drop_expired(self, *, keep_days: int) -> None:

@@ -3,9 +3,9 @@
 The password is read from its file for every new connection, so a rotated one needs no restart.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Hashable
 from contextlib import asynccontextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 
@@ -14,7 +14,9 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Date,
+    Executable,
     Interval,
+    String,
     cast,
     event,
     func,
@@ -31,6 +33,7 @@ from insight_engine.domain.errors import Unavailable
 
 P = ParamSpec("P")
 R = TypeVar("R")
+S = TypeVar("S", bound=Executable)
 CONNECT_TIMEOUT_S: Final = 3
 POOL_RECYCLE_S: Final = 300
 APPLICATION_NAME: Final = "insight-engine"
@@ -41,6 +44,7 @@ class Database:
 
     def __init__(self, engine: AsyncEngine, *, postgres: bool) -> None:
         self.postgres = postgres
+        self._statements: dict[Hashable, Any] = {}
         self._engine = engine
         self._single = (
             engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -62,17 +66,24 @@ class Database:
 
     def now(self, plus_s: float = 0.0) -> ColumnElement[datetime]:
         """The database's clock: leases must not depend on how well the clocks of pods agree."""
-        delta = timedelta(seconds=plus_s)
-        if not self.postgres:
-            return literal(datetime.now(UTC) + delta, UtcDateTime)
-        clock = func.clock_timestamp(type_=UtcDateTime)
-        return type_coerce(clock + literal(delta, Interval), UtcDateTime) if plus_s else clock
+        if self.postgres:
+            clock = func.clock_timestamp(type_=UtcDateTime)
+            return type_coerce(clock + literal(timedelta(seconds=plus_s), Interval), UtcDateTime)
+        moment = func.strftime("%Y-%m-%d %H:%M:%f", "now", f"{plus_s:+f} seconds", type_=String)
+        return type_coerce(moment + "000", UtcDateTime)  # milliseconds, written as the microseconds they are
 
     def today(self) -> ColumnElement[date]:
         """The database's day, in UTC."""
         if self.postgres:
             return cast(func.timezone("UTC", func.now()), Date)
-        return literal(datetime.now(UTC).date(), Date)
+        return func.date("now", type_=Date)
+
+    def built(self, key: Hashable, build: Callable[[], S]) -> S:
+        """The statement of that key, built once: building costs as much as running a small one."""
+        found = self._statements.get(key)
+        if found is None:
+            found = self._statements[key] = build()
+        return found
 
     async def healthy(self) -> bool:
         """Whether the database answers and has been migrated."""

@@ -1,14 +1,13 @@
 """The job table: every move of a query's state is one compare-and-set here, guarded by state or fence."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Update, func, select, update
+from sqlalchemy import ColumnElement, Executable, Row, Update, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from insight_engine.adapters.store.chunks import insert_chunk
+from insight_engine.adapters.store.chunks import INSERT_CHUNK, chunk_row
 from insight_engine.adapters.store.database import Database, retried
 from insight_engine.adapters.store.tables import outbox, queries
 from insight_engine.domain.jobs import RESULT_LIFETIME_S, Attempt, Failure, Job, NewJob, Outcome
@@ -27,93 +26,129 @@ class StoredJobs:
     @retried
     async def submit(self, new: NewJob) -> Job:
         """Insert the job row and its outbox row in one transaction; a repeated call changes nothing."""
-        now = self._database.now()
-        job = self._insert(queries).values(_row(new, now)).on_conflict_do_nothing().returning(queries)
         async with self._database.transaction() as connection:
-            stored = (await connection.execute(job)).first()
+            stored = (await connection.execute(self._insert_job(), _row(new))).first()
             if stored is None:
-                stored = (await connection.execute(select(queries).where(queries.c.id == new.id))).one()
-            await connection.execute(
-                self._insert(outbox)
-                .values(query_id=new.id, correlation_id=new.correlation_id, created_at=now)
-                .on_conflict_do_nothing()
-            )
+                stored = (await connection.execute(self._select(), {"job": new.id})).one()
+            note = {"query_id": new.id, "correlation_id": new.correlation_id}
+            await connection.execute(self._insert_note(), note)
         return _job(stored)
+
+    def _insert_job(self) -> Executable:
+        def build() -> Executable:
+            now = self._database.now()
+            row: Executable = (
+                self._insert(queries)
+                .values(submitted_at=now, queued_at=now)
+                .on_conflict_do_nothing()
+                .returning(queries)
+            )
+            return row
+
+        return self._database.built("insert_job", build)
+
+    def _insert_note(self) -> Executable:
+        def build() -> Executable:
+            note: Executable = (
+                self._insert(outbox).values(created_at=self._database.now()).on_conflict_do_nothing()
+            )
+            return note
+
+        return self._database.built("insert_note", build)
+
+    def _select(self) -> Executable:
+        return self._database.built("select", lambda: select(queries).where(queries.c.id == bindparam("job")))
 
     @retried
     async def get(self, query_id: UUID) -> Job | None:
         """Read one job."""
         async with self._database.statement() as connection:
-            row = (await connection.execute(select(queries).where(queries.c.id == query_id))).first()
+            row = (await connection.execute(self._select(), {"job": query_id})).first()
         return None if row is None else _job(row)
 
     async def claim(self, query_id: UUID, *, worker: str, lease_s: float) -> Attempt | None:
         """Take one queued job; None when it is not (or no longer) queued."""
-        return await self._claim(queries.c.id == query_id, worker, lease_s)
+        claim = self._database.built(
+            ("claim", lease_s), lambda: self._claim(queries.c.id == bindparam("job"), lease_s)
+        )
+        return await self._claimed(claim, {"job": query_id, "by": worker})
 
     async def claim_waiting(self, *, older_than_s: float, worker: str, lease_s: float) -> Attempt | None:
         """Take the oldest job that has been queued for at least that long."""
-        oldest = (
-            select(queries.c.id)
-            .where(_QUEUED, queries.c.queued_at <= self._database.now(-older_than_s))
-            .order_by(queries.c.queued_at)
-            .limit(1)
-            .with_for_update(skip_locked=True)
-        )
-        return await self._claim(queries.c.id == oldest.scalar_subquery(), worker, lease_s)
 
-    async def _claim(self, which: ColumnElement[bool], worker: str, lease_s: float) -> Attempt | None:
-        now = self._database.now()
-        claim = (
+        def build() -> Update:
+            oldest = (
+                select(queries.c.id)
+                .where(_QUEUED, queries.c.queued_at <= self._database.now(-older_than_s))
+                .order_by(queries.c.queued_at)
+                .limit(1)
+                .with_for_update(skip_locked=True)
+            )
+            return self._claim(queries.c.id == oldest.scalar_subquery(), lease_s)
+
+        return await self._claimed(
+            self._database.built(("claim_waiting", older_than_s, lease_s), build), {"by": worker}
+        )
+
+    def _claim(self, which: ColumnElement[bool], lease_s: float) -> Update:
+        return (
             update(queries)
             .where(which, _QUEUED)
             .values(
                 state=QueryState.RUNNING.value,
                 fence=queries.c.fence + 1,
                 attempt=queries.c.attempt + 1,
-                worker=worker,
+                worker=bindparam("by"),
                 lease_expires_at=self._database.now(lease_s),
-                started_at=func.coalesce(queries.c.started_at, now),
+                started_at=func.coalesce(queries.c.started_at, self._database.now()),
                 result_bucket=self._database.today(),
             )
             .returning(queries)
         )
+
+    async def _claimed(self, claim: Executable, values: dict[str, Any]) -> Attempt | None:
         async with self._database.statement() as connection:
-            row = (await connection.execute(claim)).first()
+            row = (await connection.execute(claim, values)).first()
         if row is None:
             return None
         return Attempt(job=_job(row), number=row.attempt, fence=row.fence, bucket=row.result_bucket)
 
     async def heartbeat(self, attempt: Attempt, *, lease_s: float) -> bool:
         """Extend the lease; False when the attempt is no longer ours."""
-        change = self._mine(attempt).values(lease_expires_at=self._database.now(lease_s))
+        change = self._database.built(
+            ("heartbeat", lease_s), lambda: _mine().values(lease_expires_at=self._database.now(lease_s))
+        )
         async with self._database.statement() as connection:
-            return (await connection.execute(change)).rowcount == 1
+            return (await connection.execute(change, _of(attempt))).rowcount == 1
 
     async def finish(self, attempt: Attempt, outcome: Outcome | Failure) -> bool:
         """End the job in one transaction guarded by the fence; False when a later attempt owns it."""
-        ending = _ending(outcome) | {
-            "finished_at": self._database.now(),
-            "expires_at": self._database.now(RESULT_LIFETIME_S),
-            "worker": None,
-            "lease_expires_at": None,
-        }
+        ending = _ending(outcome)
+        change = self._database.built(("finish", tuple(ending)), lambda: self._finish(tuple(ending)))
         async with self._database.transaction() as connection:
-            if (await connection.execute(self._mine(attempt).values(ending))).rowcount != 1:
+            if (await connection.execute(change, {**_of(attempt), **ending})).rowcount != 1:
                 return False
             if isinstance(outcome, Outcome):
-                await connection.execute(
-                    insert_chunk(attempt, outcome.chunks - 1, outcome.last_chunk, outcome.last_chunk_rows)
-                )
+                chunk = chunk_row(attempt, outcome.chunks - 1, outcome.last_chunk, outcome.last_chunk_rows)
+                await connection.execute(INSERT_CHUNK, chunk)
         return True
+
+    def _finish(self, columns: tuple[str, ...]) -> Update:
+        return _mine().values(
+            finished_at=self._database.now(),
+            expires_at=self._database.now(RESULT_LIFETIME_S),
+            worker=None,
+            lease_expires_at=None,
+            **{column: bindparam(column) for column in columns},
+        )
 
     async def hand_back(self, attempt: Attempt) -> bool:
         """Queue the job again for another worker, as this one is leaving."""
-        change = self._mine(attempt).values(
+        change = _mine().values(
             state=QueryState.QUEUED.value, queued_at=self._database.now(), worker=None, lease_expires_at=None
         )
         async with self._database.transaction() as connection:
-            if (await connection.execute(change)).rowcount != 1:
+            if (await connection.execute(change, _of(attempt))).rowcount != 1:
                 return False
             await connection.execute(self._ring_again([(attempt.job.id, attempt.job.correlation_id)]))
         return True
@@ -162,11 +197,6 @@ class StoredJobs:
                 await connection.execute(self._ring_again(again))
         return ended
 
-    def _mine(self, attempt: Attempt) -> Update:
-        return update(queries).where(
-            queries.c.id == attempt.job.id, queries.c.fence == attempt.fence, _RUNNING
-        )
-
     def _insert(self, table: Any) -> Any:
         return (postgresql.insert if self._database.postgres else sqlite.insert)(table)
 
@@ -178,7 +208,18 @@ class StoredJobs:
         return self._insert(outbox).values(rows).on_conflict_do_nothing()
 
 
-def _row(new: NewJob, now: ColumnElement[datetime]) -> dict[str, Any]:
+def _mine() -> Update:
+    """A change of the job that only the attempt holding its fence can make; see `_of`."""
+    return update(queries).where(
+        queries.c.id == bindparam("job"), queries.c.fence == bindparam("held"), _RUNNING
+    )
+
+
+def _of(attempt: Attempt) -> dict[str, Any]:
+    return {"job": attempt.job.id, "held": attempt.fence}
+
+
+def _row(new: NewJob) -> dict[str, Any]:
     return {
         "id": new.id,
         "user_id": new.user_id,
@@ -192,8 +233,6 @@ def _row(new: NewJob, now: ColumnElement[datetime]) -> dict[str, Any]:
         "state": QueryState.QUEUED.value,
         "fence": 0,
         "attempt": 0,
-        "submitted_at": now,
-        "queued_at": now,
     }
 
 

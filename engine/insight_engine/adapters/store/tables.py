@@ -30,6 +30,8 @@ from sqlalchemy import (
 SCHEMA: Final = "insight"
 RESULTS_SCHEMA: Final = "insight_results"
 VERSION_TABLE: Final = "alembic_version"
+REVISION: Final = "0001"
+"""The newest migration; a test compares it with the migrations there are."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
