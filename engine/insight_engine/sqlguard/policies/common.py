@@ -49,3 +49,8 @@ NODES: frozenset[type[exp.Expr]] = frozenset({
     exp.RespectNulls, exp.SubqueryPredicate, exp.Cast, exp.Case, exp.If,
 })  # fmt: skip
 """Node kinds of plain queries. Functions are judged by the name in the text and are not listed."""
+
+
+def quoted(sign: str) -> str:
+    """Return the regular expression of a name that is not empty, between `sign`s, each doubled inside."""
+    return rf"{sign}(?=[^{sign}]|{sign}{sign})[^{sign}]*(?:{sign}{sign}[^{sign}]*)*{sign}(?!{sign})"

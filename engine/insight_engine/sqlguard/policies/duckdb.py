@@ -126,5 +126,5 @@ DUCKDB = Policy(
     operator_characters=r"~!@#%^&|`+\-*/<>=",
     escape_strings=True,
     parameter_pattern=r"\$[0-9]+(?!\w)|\?",
-    quoted_pattern=r'"(?:[^"]|"")++"',
+    quoted_pattern=common.quoted('"'),
 )

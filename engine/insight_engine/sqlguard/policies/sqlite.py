@@ -58,5 +58,5 @@ SQLITE = Policy(
     operator_characters="",
     escape_strings=False,
     parameter_pattern=r"\?(?![0-9])",
-    quoted_pattern=r'"(?:[^"]|"")++"|\[[^\]]++\]|`(?:[^`]|``)++`',
+    quoted_pattern="|".join((common.quoted('"'), r"\[[^\]]+\]", common.quoted("`"))),
 )
