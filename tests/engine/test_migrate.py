@@ -12,7 +12,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
 from insight_engine.adapters.store import migrations
-from insight_engine.adapters.store.migrate import migrate_sqlite
+from insight_engine.adapters.store.migrate_sqlite import migrate_sqlite
 from insight_engine.adapters.store.tables import RESULTS_SCHEMA, REVISION, SCHEMA, VERSION_TABLE, metadata
 from support.engine_process import EngineHome
 from support.engines import APP_LOGIN

@@ -15,7 +15,8 @@ from insight_engine.adapters.store.chunks import StoredChunks
 from insight_engine.adapters.store.database import Database, open_postgres, open_sqlite
 from insight_engine.adapters.store.jobs import StoredJobs
 from insight_engine.adapters.store.leader import StoreLeadership
-from insight_engine.adapters.store.migrate import migrate_postgres, migrate_sqlite
+from insight_engine.adapters.store.migrate import migrate_postgres
+from insight_engine.adapters.store.migrate_sqlite import migrate_sqlite
 from insight_engine.adapters.store.outbox import StoredOutbox
 from insight_engine.adapters.store.users import StoredUsers
 from insight_engine.domain.ids import uuid7

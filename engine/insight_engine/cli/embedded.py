@@ -69,7 +69,7 @@ def serve_embedded(settings: Settings, *, data: Path | None, host: str, port: in
 def prepare_folder(settings: Settings) -> str | None:
     """Make keys, store, sample data and the first admin, whatever is missing; the admin's new password."""
     from insight_engine.adapters.sample import write_sample
-    from insight_engine.adapters.store.migrate import migrate_sqlite
+    from insight_engine.adapters.store.migrate_sqlite import migrate_sqlite
 
     folder = settings.secrets_dir.parent
     try:

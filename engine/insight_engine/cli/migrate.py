@@ -57,7 +57,8 @@ def migrate(settings: Settings, wait_s: float) -> str:
     """Migrate and make the first admin; the revision reached."""
     from insight_engine.adapters.config.endpoints import database_login
     from insight_engine.adapters.config.secrets import read_set
-    from insight_engine.adapters.store.migrate import migrate_postgres, migrate_sqlite
+    from insight_engine.adapters.store.migrate import migrate_postgres
+    from insight_engine.adapters.store.migrate_sqlite import migrate_sqlite
 
     login = database_login(settings.secrets_dir)
     bootstrap = read_set(settings.secrets_dir, "bootstrap-admin")

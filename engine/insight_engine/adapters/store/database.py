@@ -9,7 +9,6 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 
-import psycopg
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -17,6 +16,7 @@ from sqlalchemy import (
     Executable,
     Interval,
     String,
+    Table,
     cast,
     event,
     func,
@@ -42,8 +42,10 @@ APPLICATION_NAME: Final = "insight-engine"
 class Database:
     """A pool of connections to one metadata store."""
 
-    def __init__(self, engine: AsyncEngine, *, postgres: bool) -> None:
+    def __init__(self, engine: AsyncEngine, insert: Callable[[Table], Any], *, postgres: bool) -> None:
         self.postgres = postgres
+        self.insert = insert
+        """An INSERT that knows ON CONFLICT, which each database has in its own dialect."""
         self._statements: dict[Hashable, Any] = {}
         self._engine = engine
         self._single = (
@@ -110,9 +112,7 @@ async def _translated() -> AsyncIterator[None]:
         if error.connection_invalidated:
             raise unavailable(error) from error
         raise
-    except (psycopg.OperationalError, OSError) as error:
-        raise unavailable(error) from error
-    except TimeoutError as error:
+    except OSError as error:
         raise unavailable(error) from error
 
 
@@ -142,11 +142,16 @@ def retried(call: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[Any, Any, 
 
 def open_postgres(login: Callable[[], DatabaseLogin], *, pool_size: int) -> Database:
     """A pool on PostgreSQL; connects at first use."""
+    import psycopg
+    from sqlalchemy.dialects.postgresql import insert
 
     async def connect() -> psycopg.AsyncConnection[Any]:
-        return await psycopg.AsyncConnection.connect(
-            login().conninfo, connect_timeout=CONNECT_TIMEOUT_S, application_name=APPLICATION_NAME
-        )
+        try:
+            return await psycopg.AsyncConnection.connect(
+                login().conninfo, connect_timeout=CONNECT_TIMEOUT_S, application_name=APPLICATION_NAME
+            )
+        except psycopg.OperationalError as error:
+            raise unavailable(error) from error
 
     engine = create_async_engine(
         "postgresql+psycopg://",
@@ -157,17 +162,19 @@ def open_postgres(login: Callable[[], DatabaseLogin], *, pool_size: int) -> Data
         hide_parameters=True,
         pool_recycle=POOL_RECYCLE_S,
     )
-    return Database(engine, postgres=True)
+    return Database(engine, insert, postgres=True)
 
 
 def open_sqlite(path: Path) -> Database:
     """A pool on a SQLite file; the folder must exist."""
+    from sqlalchemy.dialects.sqlite import insert
+
     engine = create_async_engine(
-        f"sqlite+aiosqlite:///{path}", pool_size=4, pool_timeout=10
+        f"sqlite+aiosqlite:///{path}", pool_size=4, pool_timeout=10, hide_parameters=True
     ).execution_options(schema_translate_map={SCHEMA: None, RESULTS_SCHEMA: None})
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
-    return Database(engine, postgres=False)
+    return Database(engine, insert, postgres=False)
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -5,7 +5,6 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Executable, Row, Update, bindparam, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from insight_engine.adapters.store.chunks import INSERT_CHUNK, chunk_row
 from insight_engine.adapters.store.database import Database, retried
@@ -38,7 +37,7 @@ class StoredJobs:
         def build() -> Executable:
             now = self._database.now()
             row: Executable = (
-                self._insert(queries)
+                self._database.insert(queries)
                 .values(submitted_at=now, queued_at=now)
                 .on_conflict_do_nothing()
                 .returning(queries)
@@ -50,7 +49,7 @@ class StoredJobs:
     def _insert_note(self) -> Executable:
         def build() -> Executable:
             note: Executable = (
-                self._insert(outbox).values(created_at=self._database.now()).on_conflict_do_nothing()
+                self._database.insert(outbox).values(created_at=self._database.now()).on_conflict_do_nothing()
             )
             return note
 
@@ -197,15 +196,12 @@ class StoredJobs:
                 await connection.execute(self._ring_again(again))
         return ended
 
-    def _insert(self, table: Any) -> Any:
-        return (postgresql.insert if self._database.postgres else sqlite.insert)(table)
-
     def _ring_again(self, jobs: Sequence[tuple[UUID, str]]) -> Any:
         now = self._database.now()
         rows = [
             {"query_id": job, "correlation_id": correlation, "created_at": now} for job, correlation in jobs
         ]
-        return self._insert(outbox).values(rows).on_conflict_do_nothing()
+        return self._database.insert(outbox).values(rows).on_conflict_do_nothing()
 
 
 def _mine() -> Update:

@@ -1,20 +1,19 @@
-"""Brings the metadata store to this release's schema. Blocking: a Job runs it."""
+"""Brings a PostgreSQL metadata store to this release's schema. Blocking: a Job runs it."""
 
-import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from pathlib import Path
+from contextlib import contextmanager
 from typing import Any, Final
 
 import psycopg
-from sqlalchemy import Connection, create_engine, select, text
+from sqlalchemy import create_engine, select, text
 from sqlalchemy.pool import NullPool
 
 from insight_engine.adapters.config.endpoints import DatabaseLogin
 from insight_engine.adapters.store import roles
 from insight_engine.adapters.store.chunks import ensure_partition
-from insight_engine.adapters.store.tables import RESULTS_SCHEMA, REVISION, SCHEMA, VERSION_TABLE
+from insight_engine.adapters.store.tables import RESULTS_SCHEMA, SCHEMA
+from insight_engine.adapters.store.upgrade import upgrade
 from insight_engine.domain.errors import ConfigurationError, Unavailable
 
 MIGRATION_LOCK: Final = 0x1E5C_0000
@@ -107,42 +106,8 @@ def _upgrade_postgres(conninfo: str, *, owner_role: str | None, app_role: str | 
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
         if owner_role:
             connection.execute(text(f"SET ROLE {owner_role}"))
-        revision = _upgrade(connection, {"owner_role": owner_role, "app_role": app_role}, SCHEMA)
+        revision = upgrade(connection, {"owner_role": owner_role, "app_role": app_role}, SCHEMA)
         if app_role:
             connection.execute(text(f"SET ROLE {app_role}"))
         ensure_partition(connection, connection.scalar(select(text("CAST(timezone('UTC', now()) AS date)"))))
     return revision
-
-
-def migrate_sqlite(path: Path) -> str:
-    """Migrate a SQLite file, made if it does not exist; the revision reached."""
-    if path.exists() and _sqlite_revision(path) == REVISION:
-        return REVISION
-    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool, hide_parameters=True)
-    with engine.begin() as connection:
-        return _upgrade(connection, {}, None)
-
-
-def _sqlite_revision(path: Path) -> str | None:
-    with closing(sqlite3.connect(path)) as connection:
-        try:
-            row = connection.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone()  # noqa: S608
-        except sqlite3.OperationalError:
-            return None
-    return None if row is None else str(row[0])
-
-
-def _upgrade(connection: Connection, attributes: dict[str, Any], schema: str | None) -> str:
-    # Half a second of imports that an embedded engine, once migrated, starts without.
-    from alembic import command
-    from alembic.config import Config
-    from alembic.runtime.migration import MigrationContext
-
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    config.attributes.update(attributes, connection=connection)
-    command.upgrade(config, "head")
-    context = MigrationContext.configure(
-        connection, opts={"version_table": VERSION_TABLE, "version_table_schema": schema}
-    )
-    return str(context.get_current_revision())

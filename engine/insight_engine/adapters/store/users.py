@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from insight_engine.adapters.store.database import Database, retried
 from insight_engine.adapters.store.tables import users
@@ -44,7 +43,7 @@ class StoredUsers:
 
     async def add_first_admin(self, user: User) -> bool:
         """Add this admin unless there is one already; False when there was."""
-        insert = (postgresql.insert if self._database.postgres else sqlite.insert)(users)
+        insert = self._database.insert(users)
         async with self._database.transaction() as connection:
             admins = await connection.scalar(
                 select(func.count()).select_from(users).where(users.c.role == Role.ADMIN.value)
