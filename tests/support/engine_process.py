@@ -20,6 +20,7 @@ from support.servers import free_port
 from support.waiting import eventually
 
 ADMIN = "admin"
+_HTTP = httpx.Client(timeout=2, verify=False)  # making one loads certificates, which takes a while
 
 
 class Command:
@@ -128,7 +129,7 @@ class EngineHome:
             if command.process.poll() is not None:
                 raise AssertionError(f"the command ended with {command.process.returncode}:\n{command.log}")
             try:
-                return httpx.get(url, timeout=2).status_code == 200
+                return _HTTP.get(url).status_code == 200
             except httpx.TransportError:
                 return False
 

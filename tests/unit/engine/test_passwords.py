@@ -1,6 +1,7 @@
 """Passwords: every byte counts, nothing raises, unknown users cost the same work."""
 
 import asyncio
+import time
 
 import bcrypt
 import pytest
@@ -27,6 +28,18 @@ async def test_the_73rd_byte_counts() -> None:
 
 async def test_an_unknown_user_never_matches() -> None:
     assert (await passwords().verify("anything", None))[0] is False
+
+
+async def test_an_unknown_user_costs_what_a_known_one_costs() -> None:
+    hasher = BcryptPasswords(rounds=10)
+    stored = await hasher.hash("right")
+    costs = {}
+    for name, compared in (("known", stored), ("unknown", None)):
+        started = time.perf_counter()
+        for _ in range(5):
+            await hasher.verify("wrong", compared)
+        costs[name] = time.perf_counter() - started
+    assert 0.5 < costs["unknown"] / costs["known"] < 2
 
 
 async def test_a_plain_bcrypt_hash_is_upgraded_when_it_matches() -> None:

@@ -5,7 +5,6 @@ a flood of logins cannot starve queries.
 """
 
 import asyncio
-import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
@@ -32,8 +31,8 @@ class BcryptPasswords:
             bcrypt__rounds=rounds,
         )
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="password")
-        # Made once, ahead of the first unknown name, so that name costs the same as any other.
-        self._dummy = self._threads.submit(self._context.hash, secrets.token_urlsafe())
+        # The hash of no password: comparing with it costs an unknown name what a known one costs.
+        self._nobody = f"$bcrypt-sha256$v=2,t=2b,r={rounds}${'.' * 22}${'.' * 31}"
         self._free = max_waiting
 
     async def verify(self, password: str, password_hash: str | None) -> tuple[bool, str | None]:
@@ -46,7 +45,7 @@ class BcryptPasswords:
 
     def _verify(self, password: str, password_hash: str | None) -> tuple[bool, str | None]:
         try:
-            matches, better = self._context.verify_and_update(password, password_hash or self._dummy.result())
+            matches, better = self._context.verify_and_update(password, password_hash or self._nobody)
         except (ValueError, TypeError):
             # bcrypt refuses NUL bytes and, for old plain hashes, more than 72 bytes.
             return False, None
