@@ -49,4 +49,4 @@ COPY --from=engine-packages /opt/insight /opt/insight
 COPY --from=project /opt/insight /opt/insight
 ENTRYPOINT ["insight-engine"]
 LABEL org.opencontainers.image.title="insight-engine" \
-      org.opencontainers.image.description="Answers questions over databases, by SQL or in plain language"
+      org.opencontainers.image.description="Answers questions over databases, by SQL"

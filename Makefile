@@ -2,8 +2,8 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-VENV = $(shell dev/bootstrap.sh)
-RUN = PATH="$(VENV)/bin:$$PATH" PYTHONUNBUFFERED=1
+# A failed bootstrap ends the recipe: -e sees the failed assignment.
+RUN = venv="$$(dev/bootstrap.sh)"; PATH="$$venv/bin:$$PATH" PYTHONUNBUFFERED=1
 .PHONY: help demo test check fmt generate lock images up down bench chaos
 
 help: ## list the targets

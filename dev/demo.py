@@ -157,6 +157,7 @@ def main() -> None:
     if cluster.real_pods:
         on_cluster(cluster, options.system, options.namespace)
     else:
+        cluster.release()
         embedded()
         say("\nThis machine cannot run pods, so the operator was not shown: the engine answered alone.")
     say(f"\nmake demo took {time.monotonic() - started:.0f} s")

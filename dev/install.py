@@ -26,8 +26,9 @@ Image = Mapping[str, str]
 
 
 def reference(image: Image) -> str:
-    """Return `repository:tag@digest`."""
-    return f"{image['repository']}:{image['tag']}@{image['digest']}"
+    """Return `repository:tag@digest`, without the digest where the image was never pushed."""
+    digest = f"@{image['digest']}" if image["digest"] else ""
+    return f"{image['repository']}:{image['tag']}{digest}"
 
 
 def make_namespace(kube: Kube) -> None:

@@ -130,7 +130,7 @@ def run_tier(tier: Tier) -> Outcome:
             count = read_junit(report)
         if code:
             problem = f"pytest ended with {code}"
-        elif not count.passed:
+        elif not count.passed and not count.skipped:
             problem = "no test ran"
     return Outcome(tier, time.monotonic() - started, count, problem)
 
@@ -143,8 +143,11 @@ def summary(outcomes: list[Outcome]) -> str:
     ]
     for outcome in outcomes:
         count = outcome.count
+        result = "FAILED" if outcome.problem else "ok"
+        if count.skipped and not count.passed:
+            result = "NOT RUN"  # as on a machine that cannot run pods
         lines.append(
-            f"{outcome.tier.name:<11}{'FAILED' if outcome.problem else 'ok':<9}"
+            f"{outcome.tier.name:<11}{result:<9}"
             f"{count.passed:>7}{count.failed:>7}"
             f"{len(count.skipped):>8}{outcome.seconds / 60:>7.1f} m   "
             f"{outcome.tier.cold_min:g}/{outcome.tier.warm_min:g} m"

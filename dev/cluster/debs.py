@@ -22,6 +22,7 @@ PACKAGES = (
     "docker.io",
     "mmdebstrap",
     "busybox-static",
+    "debian-archive-keyring",
 )
 _PROGRAM_FOLDERS = ("usr/sbin", "usr/bin", "sbin", "bin")
 _NEEDED_PROGRAMS = ("containerd", "ctr", "runc", "nft", "ip", "dockerd", "docker", "mmdebstrap", "busybox")

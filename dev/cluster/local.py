@@ -229,6 +229,11 @@ def probe() -> str | None:
     """Return why this machine cannot carry a local cluster, None if it can; tries, and undoes, each thing."""
     if os.geteuid() != 0:
         return "it needs root"
+    try:
+        if shutil.which("ip") is None:
+            os.environ.update(debs.ensure().environment())
+    except ClusterError as refusal:
+        return str(refusal)
     trial_cgroup = Path("/sys/fs/cgroup/pids" if Path("/sys/fs/cgroup/pids").exists() else "/sys/fs/cgroup")
     trial_cgroup /= f"insight-probe-{os.getpid()}"
     try:

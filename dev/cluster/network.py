@@ -142,6 +142,8 @@ def _set_sysctls(record: Path) -> None:
     for name in SYSCTLS:
         path = Path("/proc/sys") / name
         if not path.exists():
+            subprocess.run(["modprobe", "br_netfilter"], capture_output=True, check=False)
+        if not path.exists():
             raise ClusterError(
                 f"The kernel has no {path}; load the module br_netfilter (modprobe br_netfilter)."
             )

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-from dev.cluster import local
+from dev.cluster import local, paths
 from dev.cluster.errors import ClusterError
+from dev.cluster.processes import Daemon
 from dev.cluster.progress import say
 
 Kind = Literal["given", "kind", "local", "simulated"]
@@ -152,4 +153,11 @@ def _docker_answers() -> bool:
 
 def take_down() -> None:
     """Take away whatever cluster was started from here; a given one is left alone."""
+    state = paths.state_folder()
+    if (state / "kind").exists():
+        from dev.cluster.kind import KindCluster
+
+        KindCluster.start().release()
+    for record in (state / "simulated" / "run").glob("*.json"):
+        Daemon(record.stem, state / "simulated").stop(patience_s=3)
     local.LocalCluster().down()

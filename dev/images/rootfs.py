@@ -14,6 +14,7 @@ from dev.cluster.errors import ClusterError
 from dev.cluster.progress import step
 
 SUITE = "bookworm"
+_DEBIAN_KEYS = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _EXCLUDED = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*")
 
 
@@ -76,6 +77,8 @@ def _start(rootfs: Rootfs, tools: debs.Debs) -> subprocess.Popen[bytes]:
     command = [str(tools.program("mmdebstrap")), "--mode=root", "--variant=minbase"]
     command += [f"--include={','.join(rootfs.packages)}"]
     command += [f"--dpkgopt=path-exclude={pattern}" for pattern in _EXCLUDED]
+    if not _DEBIAN_KEYS.exists():  # Ubuntu trusts its own keys only
+        command += [f"--keyring={tools.root / _DEBIAN_KEYS.relative_to('/')}"]
     command += [SUITE, str(_draft(rootfs))]
     environment = {**os.environ, **tools.environment(), "SOURCE_DATE_EPOCH": "0"}
     with _log(rootfs).open("wb") as log:

@@ -37,6 +37,11 @@ def test_a_failed_command_shows_as_a_failure_even_without_tests() -> None:
     assert last == "0 passed, 1 failed, 0 skipped"
 
 
+def test_a_tier_that_this_machine_cannot_run_is_shown_as_such() -> None:
+    text = summary([Outcome(TIERS[-1], 1, Count(skipped=["e2e::x: needs real pods"]))])
+    assert "NOT RUN" in text.splitlines()[2]
+
+
 def test_tests_that_did_not_run_are_named() -> None:
     text = summary([Outcome(TIERS[1], 1, Count(passed=1, skipped=["e2e::x: needs real pods"]))])
     assert "NOT RUN: e2e::x: needs real pods" in text
