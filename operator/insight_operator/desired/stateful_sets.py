@@ -15,6 +15,8 @@ def stateful_set(engine: ValidatedEngine, part: str, template: Manifest) -> Mani
     """Return a StatefulSet of one pod."""
     return owned(engine, "apps/v1", "StatefulSet", part) | {
         "spec": {
+            # OrderedReady never replaces a pod that never became ready: a corrected image would not help.
+            "podManagementPolicy": "Parallel",
             "replicas": 1,
             "revisionHistoryLimit": 10,
             "selector": {"matchLabels": naming.selector(engine, part)},

@@ -158,3 +158,8 @@ def test_adding_a_source_rolls_the_pods_that_read_the_list() -> None:
 
 def _job_name(spec: Manifest) -> str:
     return next(str(item["metadata"]["name"]) for item in plan(validated(spec)) if item["kind"] == "Job")
+
+
+def test_a_managed_pod_that_never_became_ready_can_be_replaced() -> None:
+    sets = [item for item in plan(validated()) if item["kind"] == "StatefulSet"]
+    assert [item["spec"]["podManagementPolicy"] for item in sets] == ["Parallel", "Parallel"]
