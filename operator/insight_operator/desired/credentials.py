@@ -207,11 +207,19 @@ def entries(secret: Manifest | None) -> dict[str, str]:
 
 
 def _stored(entries: Mapping[str, str]) -> dict[str, CredentialSet]:
-    """Return the sets of the stored copy; none when its checksum says that somebody edited it."""
+    """Return the sets of the stored copy; none when checksum or shape tell that somebody edited it."""
     text = entries.get(STATE_KEY, "")
-    if not hmac.compare_digest(_checksum(text), entries.get(CHECKSUM_KEY, "")):
+    if not hmac.compare_digest(_checksum(text).encode(), entries.get(CHECKSUM_KEY, "").encode()):
         return {}
-    return {name: versions["current"] for name, versions in json.loads(text)["sets"].items()}
+    try:
+        sets = {name: dict(versions["current"]) for name, versions in json.loads(text)["sets"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}
+    return sets if all(_usable(name, values) for name, values in sets.items()) else {}
+
+
+def _usable(name: str, values: Mapping[Any, Any]) -> bool:
+    return set(values) >= _entries_of(name) and all(isinstance(value, str) for value in values.values())
 
 
 def _checksum(text: str) -> str:

@@ -2,6 +2,7 @@
 
 import base64
 import copy
+import hashlib
 import json
 
 import pytest
@@ -78,6 +79,32 @@ def test_an_edited_stored_copy_is_overruled_by_the_mounted_ones() -> None:
 def test_a_damaged_secret_counts_as_lost() -> None:
     live = _live(_issued())
     live["vanna-broker"] = {"data": {"password": "%%%"}}
+    assert credentials.load(ENGINE, live) == _issued()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{}",
+        "[]",
+        "null",
+        "not json",
+        '{"sets": 1}',
+        '{"sets": {"jwt": {}}}',
+        '{"sets": {"jwt": {"current": {}}}}',
+        '{"sets": {"jwt": {"current": {"keyset.json": 1}}}}',
+    ],
+)
+def test_a_stored_copy_of_another_shape_counts_as_lost_whatever_its_checksum(text: str) -> None:
+    live = _live(_issued())
+    _edit(live["vanna-state"], "state.json", text.encode())
+    _edit(live["vanna-state"], "checksum", hashlib.sha256(text.encode()).hexdigest().encode())
+    assert credentials.load(ENGINE, live) == _issued()
+
+
+def test_a_checksum_that_is_not_even_ascii_counts_as_wrong() -> None:
+    live = _live(_issued())
+    _edit(live["vanna-state"], "checksum", "\u00fc".encode())
     assert credentials.load(ENGINE, live) == _issued()
 
 
