@@ -5,13 +5,13 @@ Nothing is decided here that a pure module can decide, and nothing is remembered
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from insight_operator import gates, naming
-from insight_operator.cluster import errors, inventory, kinds
+from insight_operator.cluster import errors, inventory, kinds, ownership
 from insight_operator.cluster.apply import Applier
 from insight_operator.cluster.client import STATUS_MANAGER, Client
 from insight_operator.cluster.store import Key
@@ -90,7 +90,7 @@ class Reconciler:
         """Issue what is missing, keep it in the operator's own copy, and only then hand it out."""
         shelf, key = self.observer.shelf, (engine.namespace, engine.name)
         live = await shelf.read(key, credentials.names(engine))
-        known = credentials.load(engine, live)
+        known = credentials.load(engine, ours(live, engine))
         state = credentials.issue(engine, known, self.token)
         if state != known:
             credentials.guard(engine, known, await self._claims(engine))
@@ -132,6 +132,10 @@ class Reconciler:
     async def _claims(self, engine: ValidatedEngine) -> list[str]:
         names = [naming.claim(engine, part) for part in (naming.POSTGRES, naming.REDIS)]
         found = [await self.client.get(kinds.VOLUME_CLAIM, engine.namespace, name) for name in names]
+        for claim in found:
+            if claim and ownership.is_leftover(claim, engine) and not ownership.is_ours(claim, engine):
+                title = f"PersistentVolumeClaim/{claim['metadata']['name']}"
+                raise errors.LeftoverError(f"{title} of a deleted InsightEngine is still being collected.")
         return [name for name, claim in zip(names, found, strict=True) if claim is not None]
 
     async def _report(
@@ -172,6 +176,14 @@ def begins(resource: Manifest) -> bool:
     """Tell whether the present generation has not been taken up yet."""
     observed = (resource.get("status") or {}).get("observedGeneration")
     return bool(observed != resource["metadata"].get("generation"))
+
+
+def ours(live: Mapping[str, Manifest | None], engine: naming.Named) -> dict[str, Manifest | None]:
+    """Return the Secrets with None for what is somebody else's: its values are never taken up."""
+    return {
+        name: secret if secret and ownership.is_ours(secret, engine) else None
+        for name, secret in live.items()
+    }
 
 
 async def all_of(writes: Iterable[Coroutine[Any, Any, Any]]) -> None:

@@ -1,5 +1,7 @@
 """What is not the operator's is never touched, whatever its name, until its owner hands it over."""
 
+import base64
+
 import pytest
 
 from insight_operator import naming
@@ -38,14 +40,20 @@ def test_a_foreign_object_is_left_untouched_and_named(space: Space, kind: str) -
     assert intent(space.kube.get(kind, "vanna-api") or {}) == intent(before)
 
 
-def test_a_foreign_secret_is_left_untouched(space: Space) -> None:
-    metadata = {"name": "vanna-jwt"}
-    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": {"mine": "eA=="}}
+FOREIGN_LOGIN = {"host": "db", "port": "5432", "dbname": "x", "username": "them", "password": "theirs-alone"}
+
+
+def test_a_foreign_secret_is_left_untouched_and_its_values_unused(space: Space) -> None:
+    data = {entry: base64.b64encode(value.encode()).decode() for entry, value in FOREIGN_LOGIN.items()}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "vanna-database"}, "data": data}
     space.kube.create(secret)
     space.operator.start()
     space.create_engine()
-    space.wait_for("Stalled", reason="Conflict")
-    assert (space.kube.get("Secret", "vanna-jwt") or {})["data"] == {"mine": "eA=="}
+    stalled = space.wait_for("Stalled", reason="Conflict")
+    assert "Secret/vanna-database" in stalled["message"]
+    assert (space.kube.get("Secret", "vanna-database") or {})["data"] == data
+    state = (space.kube.get("Secret", "vanna-state") or {})["data"]["state.json"]
+    assert "theirs-alone" not in base64.b64decode(state).decode()
 
 
 def test_a_foreign_object_with_our_labels_is_still_foreign(space: Space) -> None:

@@ -55,6 +55,19 @@ def test_the_same_name_takes_up_what_was_retained(ready: Space, operator_up: boo
     assert {uid_of(ready, f"data-vanna-{part}-0") for part in ("postgres", "redis")} == claims
 
 
+def test_the_same_name_starts_anew_once_what_was_deleted_is_gone(space: Space) -> None:
+    space.operator.start()
+    space.create_engine(deletionPolicy="Delete")
+    space.wait_for("Ready")
+    passwords, claim = space.passwords(), uid_of(space, "data-vanna-postgres-0")
+    delete(space)
+    space.create_engine(deletionPolicy="Delete")
+    space.wait_for("Reconciling", reason="WaitingForDatabase")
+    assert uid_of(space, "data-vanna-postgres-0") != claim
+    assert space.passwords().keys() == passwords.keys()
+    assert space.passwords()["vanna-database"] != passwords["vanna-database"]
+
+
 def uid_of(space: Space, claim: str) -> str:
     found = space.kube.get("PersistentVolumeClaim", claim)
     assert found is not None
