@@ -91,9 +91,9 @@ class Reconciler:
         shelf, key = self.observer.shelf, (engine.namespace, engine.name)
         live = await shelf.read(key, credentials.names(engine))
         known = credentials.load(engine, ours(live, engine))
-        state = credentials.issue(engine, known, self.token)
-        if state != known:
-            credentials.guard(engine, known, await self._claims(engine))
+        claims = [] if credentials.complete(engine, known) else await self._claims(engine)
+        credentials.guard(engine, known, claims)
+        state = credentials.issue(engine, known, self.token, claims)
         own_copy, *copies = credentials.secrets(engine, state)
         name = own_copy["metadata"]["name"]
         if live.get(name) is None:

@@ -1,5 +1,7 @@
 """What is left of a deleted InsightEngine is what `deletionPolicy` says, operator or no operator."""
 
+import base64
+
 import pytest
 
 from insight_operator import naming
@@ -98,6 +100,18 @@ def test_lost_credentials_of_existing_data_are_not_made_anew(ready: Space) -> No
     stalled = ready.wait_for("Stalled", reason="InvalidReference")
     assert "vanna-state" in stalled["message"]
     assert not [key for key in ready.children() if key[0] == "Secret"]
+
+
+def test_a_bootstrap_admin_that_is_given_no_longer_holds_nothing_up(space: Space) -> None:
+    boss = {entry: base64.b64encode(b"boss-of-vanna").decode() for entry in ("username", "password")}
+    metadata = {"name": "boss", "labels": {naming.USE_LABEL: "true"}}
+    space.kube.create({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": boss})
+    space.operator.start()
+    space.create_engine(auth={"bootstrapAdmin": {"secretRef": {"name": "boss"}}})
+    space.wait_for("Ready")
+    space.kube.patch(naming.KIND, NAME, {"spec": {"auth": {"bootstrapAdmin": None}}})
+    space.wait_for("Ready")
+    assert space.kube.get("Secret", "vanna-admin") is None
 
 
 def test_engines_do_not_disturb_each_other(ready: Space) -> None:

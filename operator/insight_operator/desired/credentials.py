@@ -31,6 +31,7 @@ STATE_KEY = "state.json"
 CHECKSUM_KEY = "checksum"
 APP_DATABASE = "insight"
 APP_LOGIN = "ie_app_a"
+BOOTSTRAP = "admin"
 BOOTSTRAP_USER = "admin"
 KEYSET_FILE = "keyset.json"
 _PASSWORD_BYTES = 24
@@ -83,7 +84,7 @@ def guard(engine: ValidatedEngine, state: CredentialState | None, claims: Iterab
     existing = set(claims)
     held = set(state.sets) if state else set()
     for part, field, needed in (
-        (naming.POSTGRES, "spec.database.managed", ("database", "database-admin", "admin")),
+        (naming.POSTGRES, "spec.database.managed", ("database", "database-admin")),
         (naming.REDIS, "spec.broker.managed", ("broker", "broker-admin")),
     ):
         lost = [name for name in needed if name in _makers(engine) and name not in held]
@@ -97,11 +98,25 @@ def guard(engine: ValidatedEngine, state: CredentialState | None, claims: Iterab
             )
 
 
-def issue(engine: ValidatedEngine, state: CredentialState | None, token: Token) -> CredentialState:
-    """Return the state with every set the engine needs; sets that `state` has are kept as they are."""
+def complete(engine: ValidatedEngine, state: CredentialState | None) -> bool:
+    """Tell whether the state holds every set the engine needs."""
+    return state is not None and set(_makers(engine)) <= set(state.sets)
+
+
+def issue(
+    engine: ValidatedEngine, state: CredentialState | None, token: Token, claims: Iterable[str] = ()
+) -> CredentialState:
+    """Return the state with every set the engine needs; sets that `state` has are kept as they are.
+
+    A database that exists (its volume is among `claims`) already has its administrator: the password of a new
+    bootstrap one would open nothing, so none is issued.
+    """
     held = dict(state.sets) if state else {}
+    founded = engine.spec.database.managed is not None and naming.claim(engine, naming.POSTGRES) in set(
+        claims
+    )
     for name, make in _makers(engine).items():
-        if name not in held:
+        if name not in held and not (name == BOOTSTRAP and founded):
             held[name] = make(engine, token)
     return CredentialState(held)
 
@@ -112,7 +127,10 @@ def secrets(engine: ValidatedEngine, state: CredentialState) -> tuple[Manifest, 
     # Sorted: a copy rebuilt from the mounted Secrets is the same to the byte as the one that was lost.
     text = json.dumps({"version": 1, "sets": versions}, sort_keys=True)
     stored = _secret(engine, STATE, {STATE_KEY: text, CHECKSUM_KEY: _checksum(text)})
-    return (stored, *(_secret(engine, name, state.sets[name]) for name in _makers(engine)))
+    return (
+        stored,
+        *(_secret(engine, name, state.sets[name]) for name in _makers(engine) if name in state.sets),
+    )
 
 
 def _password(token: Token) -> str:
@@ -176,7 +194,7 @@ def _makers(engine: ValidatedEngine) -> dict[str, Maker]:
     if engine.spec.broker.managed:
         makers |= {"broker": _broker, "broker-admin": _broker_admin}
     if engine.spec.auth.bootstrap_admin is None:
-        makers["admin"] = _admin
+        makers[BOOTSTRAP] = _admin
     return dict(sorted(makers.items()))
 
 
@@ -184,7 +202,7 @@ def _entries_of(name: str) -> set[str]:
     if name == "jwt":
         return {KEYSET_FILE}
     login = {"username", "password"}
-    if name == "admin":
+    if name == BOOTSTRAP:
         return login
     address = {"host", "port"} | ({"dbname"} if name.startswith("database") else set())
     return login | address
@@ -212,13 +230,14 @@ def _stored(entries: Mapping[str, str]) -> dict[str, CredentialSet]:
     if not hmac.compare_digest(_checksum(text).encode(), entries.get(CHECKSUM_KEY, "").encode()):
         return {}
     try:
-        sets = {name: dict(versions["current"]) for name, versions in json.loads(text)["sets"].items()}
+        stored = json.loads(text)["sets"].items()
+        sets: dict[str, CredentialSet] = {name: dict(versions["current"]) for name, versions in stored}
     except (ValueError, KeyError, TypeError, AttributeError):
         return {}
     return sets if all(_usable(name, values) for name, values in sets.items()) else {}
 
 
-def _usable(name: str, values: Mapping[Any, Any]) -> bool:
+def _usable(name: str, values: CredentialSet) -> bool:
     return set(values) >= _entries_of(name) and all(isinstance(value, str) for value in values.values())
 
 

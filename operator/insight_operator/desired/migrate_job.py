@@ -14,6 +14,7 @@ from insight_operator.validate import ValidatedEngine
 
 EXIT_UNREACHABLE = 75
 EXIT_MISCONFIGURED = 78
+BOOTSTRAP_SET = "bootstrap-admin"
 TRIES = 3
 DEADLINE_S = 3600
 # Long enough to be seen and logged, short enough that a Job which gave up is tried again.
@@ -80,7 +81,7 @@ def _template(engine: ValidatedEngine) -> Manifest:
         restartPolicy="Never",
         terminationGracePeriodSeconds=30,
         volumes=[
-            *(pods.secret_volume(name, secret) for name, secret in sets.items()),
+            *(_volume(engine, name, secret) for name, secret in sets.items()),
             pods.scratch_volume(engine_pods.TMP, "64Mi"),
         ],
         **engine_pods.pull_secrets(engine),
@@ -88,8 +89,14 @@ def _template(engine: ValidatedEngine) -> Manifest:
     return pods.template(engine, naming.MIGRATE, engine.version, spec)
 
 
+def _volume(engine: ValidatedEngine, name: str, secret: str) -> Manifest:
+    # A database that already has its administrator gets no bootstrap one: the folder is empty then.
+    made_here = name == BOOTSTRAP_SET and engine.spec.auth.bootstrap_admin is None
+    return pods.secret_volume(name, secret, optional=made_here)
+
+
 def _secret_sets(engine: ValidatedEngine) -> dict[str, str]:
-    sets = {"database": engine.database_secret, "bootstrap-admin": engine.admin_secret}
+    sets = {"database": engine.database_secret, BOOTSTRAP_SET: engine.admin_secret}
     if engine.spec.database.managed:
         sets["database-admin"] = naming.child(engine, "database-admin")
     return sets

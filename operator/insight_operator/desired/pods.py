@@ -62,9 +62,10 @@ def environment(values: dict[str, str]) -> list[Manifest]:
     return [{"name": name, "value": values[name]} for name in sorted(values)]
 
 
-def secret_volume(secret_set: str, secret: str) -> Manifest:
+def secret_volume(secret_set: str, secret: str, *, optional: bool = False) -> Manifest:
     """Return the volume of a secret set; a whole folder, since single files would never be refreshed."""
-    return {"name": secret_set, "secret": {"secretName": secret, "defaultMode": READ_BY_GROUP}}
+    absent = {"optional": True} if optional else {}
+    return {"name": secret_set, "secret": {"secretName": secret, "defaultMode": READ_BY_GROUP, **absent}}
 
 
 def secret_mount(secret_set: str) -> Manifest:

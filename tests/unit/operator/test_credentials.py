@@ -9,6 +9,7 @@ import pytest
 
 from insight_operator.desired import credentials
 from insight_operator.desired.credentials import CredentialState
+from insight_operator.desired.plan import plan
 from insight_operator.errors import InvalidReference
 from insight_operator.snapshot import Manifest
 from support.bad_engines import EXTERNAL
@@ -138,6 +139,34 @@ def test_one_lost_set_is_enough_to_refuse() -> None:
 def test_a_lost_signing_key_may_be_issued_anew() -> None:
     held = {name: values for name, values in _issued().sets.items() if name != "jwt"}
     credentials.guard(ENGINE, CredentialState(held), ["data-vanna-postgres-0", "data-vanna-redis-0"])
+
+
+WITHOUT_ADMIN = CredentialState({name: values for name, values in _issued().sets.items() if name != "admin"})
+
+
+def test_no_bootstrap_admin_is_issued_for_a_database_that_has_one() -> None:
+    claims = ["data-vanna-postgres-0"]
+    credentials.guard(ENGINE, WITHOUT_ADMIN, claims)
+    state = credentials.issue(ENGINE, WITHOUT_ADMIN, _never, claims)
+    assert state == WITHOUT_ADMIN
+    assert "vanna-admin" not in _live(state)
+
+
+def test_a_bootstrap_admin_is_issued_while_there_is_no_database() -> None:
+    assert "admin" in credentials.issue(ENGINE, WITHOUT_ADMIN, counting_token()).sets
+
+
+def test_a_state_is_complete_only_with_every_set() -> None:
+    assert credentials.complete(ENGINE, _issued())
+    assert not credentials.complete(ENGINE, WITHOUT_ADMIN)
+
+
+@pytest.mark.parametrize("spec", [{}, BOOTSTRAP], ids=["issued", "given"])
+def test_only_a_bootstrap_admin_made_here_may_be_absent_for_the_migrate_job(spec: Manifest) -> None:
+    job = next(item for item in plan(validated(spec)) if item["kind"] == "Job")
+    volumes = {item["name"]: item for item in job["spec"]["template"]["spec"]["volumes"]}
+    assert volumes["bootstrap-admin"]["secret"].get("optional", False) is not bool(spec)
+    assert "optional" not in volumes["database"]["secret"]
 
 
 def test_a_set_held_from_before_survives_a_spec_that_needs_it_no_longer() -> None:
