@@ -64,6 +64,8 @@ def celery_app(settings: Settings) -> Celery:
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_connection_timeout=CONNECT_TIMEOUT_S,
+        # An error that Redis answers (loading, read-only, no permission) ends the worker without this.
+        broker_channel_error_retry=True,
         broker_transport_options={
             "socket_timeout": SOCKET_TIMEOUT_S,
             "socket_connect_timeout": CONNECT_TIMEOUT_S,
