@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final
 
 from fastapi import FastAPI
@@ -11,7 +11,8 @@ from starlette.types import ASGIApp
 from insight_engine.api.middleware import AccessLogMiddleware, BodyLimitMiddleware, CorrelationIDMiddleware
 from insight_engine.api.problems import FaultMiddleware, install
 from insight_engine.api.routes import auth, health, queries
-from insight_engine.domain.errors import EngineError
+from insight_engine.domain.errors import Unavailable
+from insight_engine.telemetry import get_logger
 from insight_engine.wiring import Api
 
 FORGET_S: Final = 0.5
@@ -43,5 +44,9 @@ def create_app(services: Services) -> ASGIApp:
 async def _forget_rung(api: Api) -> None:
     while True:
         await asyncio.sleep(FORGET_S)
-        with suppress(EngineError):
+        try:
             await api.queries.forget_rung()
+        except Unavailable:
+            continue
+        except Exception:  # noqa: BLE001 - the next round may succeed
+            get_logger("api").exception("Failed to clear the outbox")

@@ -79,7 +79,12 @@ def _serve(settings: Settings, port: int) -> int:
 
 
 async def _tick(api: "Api", folder: "RunFolder") -> None:
+    from insight_engine.telemetry import get_logger
+
     while True:
-        health = await api.health.check()
-        folder.tick(ready=health.database)
+        try:
+            health = await api.health.check()
+            folder.tick(ready=health.database)
+        except Exception:  # noqa: BLE001 - a process that stops ticking is taken for dead
+            get_logger("api").exception("Failed to tick")
         await asyncio.sleep(TICK_S)

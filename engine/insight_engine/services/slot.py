@@ -44,6 +44,9 @@ class Slot:
                     "Left a query queued: the database is away", query_id=str(query_id)
                 )
                 return
+            except Exception:  # noqa: BLE001 - this slot must answer the next ring too
+                get_logger("worker").exception("Failed to claim a query", query_id=str(query_id))
+                return
             if attempt is not None:
                 await self._run(attempt)
 
@@ -66,6 +69,9 @@ class Slot:
             self.store_answered = time.monotonic()
         except Unavailable:
             return False
+        except Exception:  # noqa: BLE001 - a slot that stops polling would never find work again
+            get_logger("worker").exception("Failed to look for waiting queries")
+            return False
         if attempt is None:
             return False
         await self._run(attempt)
@@ -79,6 +85,10 @@ class Slot:
             # Nothing to undo: the lease runs out and the query gets another attempt.
             get_logger("worker").warning(
                 "Gave up a query: the database is away", query_id=str(attempt.job.id)
+            )
+        except Exception:  # noqa: BLE001 - the slot must live; the lease gives the query another attempt
+            get_logger("worker").exception(
+                "Gave up a query by a fault of the engine", query_id=str(attempt.job.id)
             )
         finally:
             correlation_id.reset(token)

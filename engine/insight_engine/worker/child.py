@@ -1,6 +1,7 @@
 """A pool child: one event-loop thread that owns every connection, made after the fork, never before."""
 
 import asyncio
+import os
 import threading
 from concurrent.futures import Future
 from contextlib import suppress
@@ -15,6 +16,7 @@ from insight_engine.telemetry import get_logger
 TICK_S: Final = 1.0
 PROBE_EVERY: Final = 3
 PROBE_S: Final = 2.0
+RESTART_PAUSE_S: Final = 1.0
 
 
 class Child:
@@ -48,6 +50,10 @@ class Child:
             get_logger("worker").exception("Stopped a worker child by a fault")
             if not self._ready.done():
                 self._ready.set_exception(error)
+            if not self._folder.draining:
+                # A process whose loop is gone would take work and do none: the pool makes a new one.
+                self._drained.wait(RESTART_PAUSE_S)
+                os._exit(1)
         finally:
             self._drained.set()
 
@@ -58,7 +64,12 @@ class Child:
                 asyncio.create_task(services.slot.poll_forever()),
                 asyncio.create_task(services.housekeeper.run_forever()),
             ]
-            await self._tick_until_draining(services)
+            ticking = asyncio.create_task(self._tick_until_draining(services))
+            done, _ = await asyncio.wait((ticking, *tasks), return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+            if ticking not in done:
+                raise RuntimeError("A task that never ends has ended")
             await services.slot.drain(self._settings.drain_timeout_s)
             for task in tasks:
                 task.cancel()

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from insight_engine.adapters.queue.broker import CORRELATION_HEADER, TASK
+from insight_engine.domain.errors import EngineError
 from insight_engine.telemetry import get_logger
 
 RING_TIMEOUT_S: Final = 2.0
@@ -51,7 +52,7 @@ class CeleryDoorbell:
         """Whether the broker answers."""
         try:
             await self._redis.ping()
-        except (RedisError, OSError):
+        except (RedisError, OSError, EngineError):
             return False
         return True
 

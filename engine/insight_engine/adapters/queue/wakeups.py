@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from insight_engine.adapters.queue.local import LocalWakeup, LocalWakeups
+from insight_engine.domain.errors import EngineError
 from insight_engine.telemetry import get_logger
 
 RECONNECT_S: Final = 1.0
@@ -34,7 +35,7 @@ class RedisWakeups:
         try:
             async with asyncio.timeout(ANNOUNCE_TIMEOUT_S):
                 await self._redis.publish(self._channel, query_id.bytes)
-        except (RedisError, OSError) as error:
+        except (RedisError, OSError, EngineError) as error:
             get_logger("wakeups").debug(
                 "Could not announce", query_id=str(query_id), error=type(error).__name__
             )
@@ -47,8 +48,10 @@ class RedisWakeups:
                     await pubsub.subscribe(self._channel)
                     async for message in pubsub.listen():
                         await self._deliver(message["data"])
-            except (RedisError, OSError) as error:
+            except (RedisError, OSError, EngineError) as error:
                 get_logger("wakeups").debug("Listening again soon", error=type(error).__name__)
+            except Exception:  # noqa: BLE001 - who waits would be served by polling only, for ever
+                get_logger("wakeups").exception("Failed to listen")
             await asyncio.sleep(RECONNECT_S)
 
     async def _deliver(self, data: object) -> None:

@@ -25,6 +25,7 @@ from sqlalchemy import (
     type_coerce,
 )
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from insight_engine.adapters.config.endpoints import DatabaseLogin
@@ -37,6 +38,8 @@ S = TypeVar("S", bound=Executable)
 CONNECT_TIMEOUT_S: Final = 3
 POOL_RECYCLE_S: Final = 300
 APPLICATION_NAME: Final = "insight-engine"
+AWAY_STATES: Final = ("25006", "53", "57P")
+"""SQLSTATEs of a server that cannot serve now: read-only (a demoted primary), out of resources, stopping."""
 
 
 class Database:
@@ -106,10 +109,11 @@ class Database:
 async def _translated() -> AsyncIterator[None]:
     try:
         yield
-    except (OperationalError, InterfaceError) as error:
+    except (OperationalError, InterfaceError, PoolTimeoutError) as error:
         raise unavailable(error) from error
     except DBAPIError as error:
-        if error.connection_invalidated:
+        state = getattr(error.orig, "sqlstate", None) or ""
+        if error.connection_invalidated or state.startswith(AWAY_STATES):
             raise unavailable(error) from error
         raise
     except OSError as error:
