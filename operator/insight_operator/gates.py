@@ -68,11 +68,12 @@ def _migrated(engine: ValidatedEngine, observed: Observed) -> bool:
 
 def _database_ready(engine: ValidatedEngine, planned: Sequence[Manifest], observed: Observed) -> bool:
     key = (kinds.STATEFUL_SET.kind, naming.child(engine, naming.POSTGRES))
-    if key not in {(manifest["kind"], manifest["metadata"]["name"]) for manifest in planned}:
+    wanted = next((item for item in planned if (item["kind"], item["metadata"]["name"]) == key), None)
+    if wanted is None:
         return True
     live = observed.children.get(key)
     if live is None:
         return False
     status = live.get("status", {})
     current = status.get("observedGeneration") == live["metadata"].get("generation")
-    return bool(current and status.get("readyReplicas", 0) >= live["spec"].get("replicas", 1))
+    return bool(current and status.get("readyReplicas", 0) >= wanted["spec"]["replicas"])

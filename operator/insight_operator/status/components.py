@@ -88,8 +88,14 @@ class Component:
         return made
 
 
-def component(part: str, name: str, observed: Observed, now: datetime) -> Component:
-    """Return how the component of the InsightEngine called `name` does."""
+def component(
+    part: str, name: str, observed: Observed, now: datetime, planned: Manifest | None = None
+) -> Component:
+    """Return how the component of the InsightEngine called `name` does.
+
+    What is asked for is what `planned` says, not what somebody made of the live object. Trouble is told of
+    the planned template only: pods of an earlier one, and words from before a correction, judge nothing.
+    """
     kind = WORKLOADS[part]
     live = observed.children.get((kind, naming.child_of(name, part)))
     if live is None:
@@ -98,20 +104,27 @@ def component(part: str, name: str, observed: Observed, now: datetime) -> Compon
     pods = [pod for pod in observed.pods if pod["metadata"].get("labels", {}).get(naming.APP) == app]
     status, template = live.get("status", {}), live["spec"]["template"]
     ready = status.get("readyReplicas", 0)
+    seen = status.get("observedGeneration", 0) >= live["metadata"].get("generation", 1)
+    wanted = planned or live
+    present = _template_hash(template) == _template_hash(wanted["spec"]["template"])
     return Component(
         part=part,
         exists=True,
-        desired=live["spec"].get("replicas", 1),
+        desired=wanted["spec"].get("replicas", 1),
         updated=status.get("updatedReplicas", 0),
         total=status.get("replicas", 0),
         ready=ready,
         available=status.get("availableReplicas", 0) if kind == "Deployment" else ready,
-        observed=status.get("observedGeneration", 0) >= live["metadata"].get("generation", 1),
+        observed=seen,
         leaving=_leaving(template, pods),
-        late=_late(status),
+        late=present and seen and _late(status),
         image=template["spec"]["containers"][0].get("image", ""),
-        complaint=complaint(part, live, pods, now),
+        complaint=complaint(part, live if seen else None, _current(template, pods), now) if present else None,
     )
+
+
+def _current(template: Manifest, pods: list[Manifest]) -> list[Manifest]:
+    return [pod for pod in pods if _template_hash(pod) == _template_hash(template)]
 
 
 def _leaving(template: Manifest, pods: list[Manifest]) -> bool:

@@ -10,7 +10,7 @@ from insight_operator import naming
 from insight_operator.desired.plan import key, plan
 from insight_operator.errors import OperatorError
 from insight_operator.snapshot import Manifest, Observed
-from insight_operator.status.components import STATUS_NAMES, Component, component
+from insight_operator.status.components import STATUS_NAMES, WORKLOADS, Component, component
 from insight_operator.status.conditions import (
     AvailableReason,
     ComponentReason,
@@ -88,8 +88,9 @@ def _situation(
     planned: Sequence[Manifest],
 ) -> Situation:
     name = observed.resource["metadata"]["name"]
+    wanted = {key(manifest): manifest for manifest in planned}
     api, worker, database, broker = (
-        component(part, name, observed, now)
+        component(part, name, observed, now, wanted.get((WORKLOADS[part], naming.child_of(name, part))))
         for part in (naming.API, naming.WORKER, naming.POSTGRES, naming.REDIS)
     )
     return Situation(

@@ -70,7 +70,7 @@ def judge(situation: Situation) -> Verdict:
     verdict = _refused(situation) or _dependency(situation) or _migration(situation) or _rollout(situation)
     if verdict is None:
         return _steady(situation)
-    if situation.suspended and verdict.stalled is None:
+    if situation.suspended and verdict.reconciling is not None:
         return Verdict(
             ReadyReason.SUSPENDED, "spec.suspend is set and the spec is not rolled out: nothing is changed"
         )
@@ -123,12 +123,12 @@ def _migration(situation: Situation) -> Verdict | None:
 
 
 def _rollout(situation: Situation) -> Verdict | None:
+    if not situation.applied:
+        return Verdict(ReadyReason.ROLLING_OUT, "the spec is being applied", ReconcilingReason.APPLYING_SPEC)
     for part in situation.parts:
         if part.late and not part.complete:
             message = part.complaint.message if part.complaint else f"{part.part} made no progress in time"
             return _stalled(StalledReason.PROGRESS_DEADLINE_EXCEEDED, message)
-    if not situation.applied:
-        return Verdict(ReadyReason.ROLLING_OUT, "the spec is being applied", ReconcilingReason.APPLYING_SPEC)
     for part in situation.parts:
         if part.complete or (situation.settled_before and part.uniform):
             continue

@@ -312,6 +312,46 @@ def test_a_missed_progress_deadline_stalls() -> None:
     assert answers(world.status())["Stalled"] == ("True", "ProgressDeadlineExceeded")
 
 
+def _spoil(world: World) -> None:
+    """Make the present API template one whose image cannot be pulled, its rollout late."""
+    world.count(API, 0)
+    late = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
+    refused = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota: q"}
+    world.children[API]["status"]["conditions"] = [late, refused]
+    stuck = {"name": "api", "ready": False, "state": {"waiting": {"reason": "ImagePullBackOff"}}}
+    annotations = dict(world.children[API]["spec"]["template"]["metadata"]["annotations"])
+    world.pod("api", containerStatuses=[stuck])["metadata"]["annotations"] = annotations
+
+
+def test_an_image_of_the_present_template_that_cannot_be_pulled_stalls() -> None:
+    world = World()
+    _spoil(world)
+    world.children[API]["status"]["conditions"] = []
+    assert answers(world.status())["Stalled"] == ("True", "ImagePullFailed")
+
+
+def test_a_corrected_spec_is_not_stalled_before_it_is_applied() -> None:
+    spoilt = World()
+    _spoil(spoilt)
+    world = World({"api": {"processes": 3}}, generation=2)
+    world.children, world.pods = spoilt.children, spoilt.pods
+    status = answers(world.status(spoilt.status()))
+    assert status["Stalled"] == ("False", "NotStalled")
+    assert status["Reconciling"] == ("True", "ApplyingSpec")
+
+
+def test_a_corrected_spec_is_not_stalled_by_what_was_said_before_it_was_applied() -> None:
+    spoilt = World()
+    _spoil(spoilt)
+    world = World({"api": {"processes": 3}}, generation=2)
+    world.pods = spoilt.pods
+    world.children[API]["metadata"]["generation"] = 2
+    world.children[API]["status"] = spoilt.children[API]["status"]
+    status = answers(world.status(spoilt.status()))
+    assert status["Stalled"] == ("False", "NotStalled")
+    assert status["Reconciling"] == ("True", "WaitingForRollout")
+
+
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
@@ -354,6 +394,31 @@ def test_suspended_in_the_middle_of_a_change_says_so() -> None:
     status = answers(world.status())
     assert status["Ready"] == ("False", "Suspended")
     assert status["Reconciling"] == ("False", "Settled")
+
+
+def test_a_workload_scaled_to_nothing_by_hand_is_not_complete() -> None:
+    world = World()
+    world.children[API]["spec"]["replicas"] = 0
+    world.count(API, 0)
+    status = world.status()
+    assert answers(status)["Ready"] == ("False", "RollingOut")
+    assert status["components"]["api"]["summary"] == "0/2"
+
+
+def test_suspended_and_scaled_to_nothing_by_hand_is_not_ready() -> None:
+    world = World({"suspend": True})
+    settled = world.status()
+    world.children[API]["spec"]["replicas"] = 0
+    world.count(API, 0)
+    assert answers(world.status())["Ready"] == ("False", "Suspended")
+    assert answers(world.status(settled))["Ready"] == ("False", "APIUnavailable")
+
+
+def test_suspended_does_not_hide_that_a_dependency_is_lost() -> None:
+    world = World({"suspend": True})
+    settled = world.status()
+    world.count(POSTGRES, 0)
+    assert answers(world.status(settled))["Ready"] == ("False", "DatabaseUnreachable")
 
 
 def test_external_servers_are_known_only_through_the_api() -> None:

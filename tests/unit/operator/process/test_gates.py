@@ -1,10 +1,14 @@
 """What may be deleted, and when nothing is under way."""
 
+import copy
 from typing import Any, cast
 
 from insight_operator import gates, naming
+from insight_operator.cluster import kinds
+from insight_operator.desired.plan import plan
 from insight_operator.snapshot import Observed
 from insight_operator.validate import ValidatedEngine
+from support.manifests import named, resource, validated
 from support.objects import ENGINE, OTHER, engine, live
 
 VALIDATED = cast("ValidatedEngine", ENGINE)
@@ -46,6 +50,27 @@ def test_a_config_map_that_a_replica_set_names_is_kept() -> None:
 def test_a_name_inside_another_name_does_not_keep_a_config_map() -> None:
     volume = {"configMap": {"name": "vanna-config-10"}}
     assert gates.unused([live(name="vanna-config-1")], [{"spec": {"volumes": [volume]}}])
+
+
+def _database(replicas: int, ready: int) -> bool:
+    """Tell whether the migrate Job may run with a database of so many pods asked for by hand and ready."""
+    built = validated()
+    wanted = plan(built)
+    found = copy.deepcopy(named(built, "StatefulSet", "postgres"))
+    found["metadata"]["generation"] = 1
+    found["spec"]["replicas"] = replicas
+    found["status"] = {"observedGeneration": 1, "readyReplicas": ready}
+    seen = Observed(resource(), {("StatefulSet", "vanna-postgres"): found})
+    return gates.is_open(kinds.JOB.stage or 0, built, wanted, seen)
+
+
+def test_a_migration_waits_for_a_database_that_serves() -> None:
+    assert _database(replicas=1, ready=1)
+    assert not _database(replicas=1, ready=0)
+
+
+def test_a_database_scaled_to_nothing_by_hand_does_not_count_as_ready() -> None:
+    assert not _database(replicas=0, ready=0)
 
 
 def test_ready_stalled_and_suspended_are_rest() -> None:
