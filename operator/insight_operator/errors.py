@@ -48,3 +48,9 @@ class QuotaExceeded(OperatorError):  # noqa: N818
     """The namespace's ResourceQuota refuses a child."""
 
     reason = "QuotaExceeded"
+
+
+class WriteForbidden(OperatorError):  # noqa: N818
+    """The operator's rights or an admission policy refuse to let a child be written."""
+
+    reason = "Forbidden"

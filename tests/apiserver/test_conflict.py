@@ -104,3 +104,17 @@ def test_a_quota_is_named(space: Space) -> None:
     space.create_engine()
     stalled = space.wait_for("Stalled", reason="QuotaExceeded")
     assert "quota" in stalled["message"]
+
+
+def test_a_right_that_the_operator_lacks_is_named_and_waited_for(space: Space) -> None:
+    role = space.kube.get("Role", "insight-operator") or {}
+    lacking = [rule for rule in role["rules"] if rule["resources"] != ["serviceaccounts"]]
+    reading = {"apiGroups": [""], "resources": ["serviceaccounts"], "verbs": ["get", "list", "watch"]}
+    space.kube.patch("Role", "insight-operator", {"rules": [*lacking, reading]})
+    space.operator.start()
+    space.create_engine()
+    stalled = space.wait_for("Stalled", reason="Forbidden")
+    assert "ServiceAccount/vanna-" in stalled["message"]
+    assert "serviceaccounts" in stalled["message"]
+    space.kube.patch("Role", "insight-operator", {"rules": role["rules"]})
+    space.wait_for("Ready", within_s=40)

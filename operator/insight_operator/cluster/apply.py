@@ -5,12 +5,12 @@ than be overwritten; changing is server-side apply. What is proven equal costs n
 """
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from insight_operator.cluster import errors, kinds, ownership
 from insight_operator.cluster.client import Client
 from insight_operator.cluster.inventory import Inventory, fingerprint
-from insight_operator.errors import Conflict, InvalidSpec, QuotaExceeded
+from insight_operator.errors import Conflict, InvalidSpec, QuotaExceeded, WriteForbidden
 from insight_operator.naming import ADOPT, Named
 from insight_operator.snapshot import Manifest
 
@@ -35,6 +35,7 @@ class Applier:
             Conflict: somebody else's object has this name; it is left untouched.
             InvalidSpec: the API server refuses it, such as a change of what cannot change.
             QuotaExceeded: the namespace's quota refuses it.
+            WriteForbidden: the operator's rights or an admission policy refuse it.
             LeftoverError: a deleted InsightEngine's child of this name is still being collected.
         """
         if live is not None and self._inventory.proves(desired, fingerprint(live)):
@@ -51,14 +52,8 @@ class Applier:
 
     async def write(self, desired: Manifest, live: Manifest | None) -> Manifest:
         """Create or apply, and return the object as the API server then shows it. Raises as `ensure`."""
-        try:
+        with _told(desired):
             written = await self._create(desired) if live is None else await self._update(desired, live)
-        except errors.Refused as refusal:
-            raise InvalidSpec(_title(desired), f"the API server refuses it: {refusal}") from refusal
-        except errors.Forbidden as refusal:
-            if "exceeded quota" not in str(refusal):
-                raise
-            raise QuotaExceeded(_title(desired), f"{refusal}. Raise the quota or ask for less.") from refusal
         self._on_change(written)
         return written
 
@@ -71,11 +66,14 @@ class Applier:
             await self.write(intent, None)
         else:
             self._check(intent, stored)
-            self._on_change(await self._client.apply(intent))
+            with _told(intent):
+                written = await self._client.apply(intent)
+            self._on_change(written)
 
     async def create_only(self, desired: Manifest) -> Manifest:
-        """Create and nothing else. Raises AlreadyExists when there is one, whoever made it."""
-        created = await self._client.create(desired)
+        """Create and nothing else. Raises AlreadyExists when there is one, else as `write`."""
+        with _told(desired):
+            created = await self._client.create(desired)
         self._on_change(created)
         return created
 
@@ -127,6 +125,20 @@ class Applier:
             f"an object of this name exists and is not this InsightEngine's. Delete or rename it, "
             f"or hand it over with the annotation {ADOPT}={self._engine.name}",
         )
+
+
+@contextlib.contextmanager
+def _told(desired: Manifest) -> Iterator[None]:
+    """Turn what the API server says about a write into what a person must know of it."""
+    try:
+        yield
+    except errors.Refused as refusal:
+        raise InvalidSpec(_title(desired), f"the API server refuses it: {refusal}") from refusal
+    except errors.Forbidden as refusal:
+        if "exceeded quota" in str(refusal):
+            raise QuotaExceeded(_title(desired), f"{refusal}. Raise the quota or ask for less.") from refusal
+        cure = "Give the operator that right, or change the policy that refuses."
+        raise WriteForbidden(_title(desired), f"the API server forbids it: {refusal}. {cure}") from refusal
 
 
 def holds(live: Manifest, desired: Manifest) -> bool:

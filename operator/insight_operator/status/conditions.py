@@ -103,6 +103,8 @@ class StalledReason(StrEnum):
     """A node cannot pull an image."""
     QUOTA_EXCEEDED = "QuotaExceeded"
     """The namespace's ResourceQuota refuses a child or a pod."""
+    FORBIDDEN = "Forbidden"
+    """The operator's rights or an admission policy refuse a child; tried again every 15 seconds."""
     PROGRESS_DEADLINE_EXCEEDED = "ProgressDeadlineExceeded"
     """A rollout made no progress for ten minutes."""
     NOT_STALLED = "NotStalled"

@@ -9,7 +9,14 @@ import pytest
 from insight_operator import naming
 from insight_operator.crd.status import EngineStatus
 from insight_operator.desired.plan import key, plan
-from insight_operator.errors import Conflict, InvalidReference, InvalidSpec, OperatorError, QuotaExceeded
+from insight_operator.errors import (
+    Conflict,
+    InvalidReference,
+    InvalidSpec,
+    OperatorError,
+    QuotaExceeded,
+    WriteForbidden,
+)
 from insight_operator.snapshot import ChildKey, Manifest, Observed
 from insight_operator.status.derive import derive
 from support.bad_engines import EXTERNAL
@@ -359,6 +366,7 @@ def test_a_corrected_spec_is_not_stalled_by_what_was_said_before_it_was_applied(
         (InvalidReference("spec.api", "is wrong"), "InvalidReference"),
         (Conflict("spec.api", "is wrong"), "Conflict"),
         (QuotaExceeded("spec.api", "is wrong"), "QuotaExceeded"),
+        (WriteForbidden("spec.api", "is wrong"), "Forbidden"),
     ],
     ids=str,
 )

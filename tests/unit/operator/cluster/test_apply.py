@@ -8,7 +8,7 @@ from insight_operator.cluster import errors
 from insight_operator.cluster.apply import Applier, holds
 from insight_operator.cluster.client import Client
 from insight_operator.cluster.inventory import Inventory
-from insight_operator.errors import Conflict, InvalidSpec, QuotaExceeded
+from insight_operator.errors import Conflict, InvalidSpec, QuotaExceeded, WriteForbidden
 from support.objects import ENGINE, OTHER, live
 
 DESIRED = {
@@ -136,7 +136,7 @@ async def test_a_quota_is_named() -> None:
 
 async def test_a_missing_right_is_no_quota() -> None:
     client = FakeClient(refuse=errors.Forbidden("cannot create", 403))
-    with pytest.raises(errors.Forbidden):
+    with pytest.raises(WriteForbidden):
         await applier(client).ensure(DESIRED, None)
 
 
@@ -175,3 +175,16 @@ def test_a_secret_with_more_labels_is_left_alone() -> None:
 )
 def test_an_edited_secret_differs(drifted: dict[str, Any]) -> None:
     assert not holds(drifted, SECRET)
+
+
+@pytest.mark.parametrize("there", [None, live()], ids=["create", "apply"])
+async def test_a_forbidden_write_is_told_with_the_servers_words(there: dict[str, Any] | None) -> None:
+    client = FakeClient(refuse=errors.Forbidden("cannot create resource", 403))
+    with pytest.raises(WriteForbidden, match="forbids it: cannot create resource"):
+        await applier(client).write(DESIRED, there)
+
+
+async def test_a_forbidden_first_credential_is_told_too() -> None:
+    client = FakeClient(refuse=errors.Forbidden("cannot create resource", 403))
+    with pytest.raises(WriteForbidden, match="ConfigMap/vanna-config"):
+        await applier(client).create_only(DESIRED)

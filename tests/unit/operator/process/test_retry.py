@@ -1,7 +1,7 @@
 """Each kind of error has one consequence."""
 
 from insight_operator.cluster import errors
-from insight_operator.errors import Conflict, InvalidSpec
+from insight_operator.errors import Conflict, InvalidSpec, WriteForbidden
 from insight_operator.queue import Verdict
 from insight_operator.retry import is_defect, judge
 
@@ -14,6 +14,7 @@ def test_a_users_fault_waits_for_the_user() -> None:
 
 def test_an_obstacle_is_looked_at_again_soon() -> None:
     assert judge(Conflict("Service/vanna-api", "in the way")).again_after_s == 15
+    assert judge(WriteForbidden("Service/vanna-api", "no right")).again_after_s == 15
 
 
 def test_a_leftover_is_looked_at_again_soon() -> None:
