@@ -34,14 +34,15 @@ def chunks_of(batches: Iterator[pa.RecordBatch], limits: QueryLimits) -> Generat
         for piece in _pieces(batches):
             if sent and piece.num_rows == 0:
                 continue
-            kept, data = _fitting(piece.slice(0, limits.rows - rows), limits.bytes - size)
+            fitting, data = _fitting(piece.slice(0, limits.rows - rows), limits.bytes - size)
+            kept = fitting.num_rows
             cut = kept < piece.num_rows
             yield Chunk(data, kept, truncated=cut)
             if cut:
                 return
             sent = True
             rows += kept
-            size += len(data)
+            size += max(fitting.nbytes, len(data))
     finally:
         _end(batches)
 
@@ -50,7 +51,17 @@ def _pieces(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         step = _rows_per_chunk(batch)
         for start in range(0, max(batch.num_rows, 1), step):
-            yield batch.slice(start, step)
+            yield from _halved(batch.slice(start, step))
+
+
+def _halved(piece: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """The piece, or its halves while it is too large: some rows are far longer than the mean."""
+    if piece.nbytes <= 2 * CHUNK_BYTES or piece.num_rows <= 1:
+        yield piece
+        return
+    half = piece.num_rows // 2
+    yield from _halved(piece.slice(0, half))
+    yield from _halved(piece.slice(half))
 
 
 def _rows_per_chunk(batch: pa.RecordBatch) -> int:
@@ -58,13 +69,18 @@ def _rows_per_chunk(batch: pa.RecordBatch) -> int:
     return max(1, min(CHUNK_ROWS, CHUNK_BYTES // row_bytes))
 
 
-def _fitting(piece: pa.RecordBatch, room: int) -> tuple[int, bytes]:
-    """As many leading rows as fit, to within a factor of two: a cut result is cut somewhere anyway."""
+def _fitting(piece: pa.RecordBatch, room: int) -> tuple[pa.RecordBatch, bytes]:
+    """As many leading rows as fit, to within a factor of two: a cut result is cut somewhere anyway.
+
+    What counts is what a reader holds, not how well it compresses.
+    """
+    while piece.nbytes > room and piece.num_rows:
+        piece = piece.slice(0, piece.num_rows // 2)
     data = _serialised(piece)
     while len(data) > room and piece.num_rows:
         piece = piece.slice(0, piece.num_rows // 2)
         data = _serialised(piece)
-    return piece.num_rows, data
+    return piece, data
 
 
 def _serialised(batch: pa.RecordBatch) -> bytes:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import pyarrow as pa
@@ -19,6 +19,7 @@ from insight_engine.ports import Chunks
 
 MAX_PAGE_ROWS: Final = 10_000
 MAX_PAGE_BYTES: Final = 4 * 1024 * 1024
+"""A page ends with the chunk that passes this many bytes, counted as they are in memory."""
 _CURSOR: Final = re.compile(r"(\d{1,9})\.(\d{1,9})", re.ASCII)
 INLINE_BYTES: Final = 16 * 1024
 """Chunks up to this size are decoded on the event loop: quicker than handing them to a thread."""
@@ -31,6 +32,20 @@ class Page:
     columns: tuple[tuple[str, str], ...]
     rows: list[list[Any]]
     next_cursor: str | None
+
+
+class Part(NamedTuple):
+    """Some rows of one chunk.
+
+    Attributes:
+        held: rows the whole chunk holds.
+        size: bytes of these rows, not compressed.
+    """
+
+    columns: tuple[tuple[str, str], ...]
+    rows: list[list[Any]]
+    held: int
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,30 +92,30 @@ async def read_page(chunks: Chunks, job: Job, start: Position, limit: int) -> Pa
         if data is None:
             raise Gone("result_lost", "The result was lost with its store. Submit the query again.")
         want = limit - len(rows)
-        columns, part, held = await _decoded(data, position.offset, want)
-        rows += part
-        size += len(data)
-        taken = position.offset + len(part)
-        position = Position(position.seq, taken) if taken < held else Position(position.seq + 1)
+        part = await _decoded(data, position.offset, want)
+        columns = part.columns
+        rows += part.rows
+        size += part.size
+        taken = position.offset + len(part.rows)
+        position = Position(position.seq, taken) if taken < part.held else Position(position.seq + 1)
     return Page(columns, rows, position.encode() if position.seq < total else None)
 
 
-async def _decoded(
-    data: bytes, offset: int, want: int
-) -> tuple[tuple[tuple[str, str], ...], list[list[Any]], int]:
+async def _decoded(data: bytes, offset: int, want: int) -> Part:
     if len(data) <= INLINE_BYTES:
         return decode(data, offset, want)
     return await asyncio.to_thread(decode, data, offset, want)
 
 
-def decode(data: bytes, offset: int, want: int) -> tuple[tuple[tuple[str, str], ...], list[list[Any]], int]:
-    """(columns, up to `want` rows from `offset`, rows held) of one chunk."""
+def decode(data: bytes, offset: int, want: int) -> Part:
+    """Up to `want` rows of one chunk, from `offset`."""
     with pa.ipc.open_stream(data) as reader:
         table = reader.read_all()
     part = table.slice(offset, want)
     columns = tuple((field.name, str(field.type)) for field in table.schema)
     values = [_column(column) for column in part.columns]
-    return columns, [list(row) for row in zip(*values, strict=True)], table.num_rows
+    rows = [list(row) for row in zip(*values, strict=True)]
+    return Part(columns, rows, table.num_rows, part.nbytes)
 
 
 def _column(column: "pa.ChunkedArray[Any]") -> list[Any]:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from insight_engine.domain.query import QueryLimits
-from insight_engine.services.chunking import CHUNK_ROWS, chunks_of
+from insight_engine.services.chunking import CHUNK_BYTES, CHUNK_ROWS, chunks_of
 from insight_engine.services.results import decode
 
 
@@ -91,3 +91,20 @@ def test_pages_of_any_size_join_to_the_result(limit: int) -> None:
     for offset in range(0, 20, limit):
         read += [row[0] for row in decode(chunk.data, offset, limit)[1]]
     assert read == list(range(20))
+
+
+def repetitive(rows: int, length: int) -> pa.RecordBatch:
+    return pa.record_batch({"t": pa.array(["x" * length] * rows)})
+
+
+def test_text_that_compresses_well_counts_by_its_own_size() -> None:
+    chunks = list(chunks_of(iter([repetitive(1000, 1000)]), QueryLimits(bytes=100_000)))
+    assert sum(chunk.rows for chunk in chunks) <= 100
+    assert chunks[-1].truncated
+
+
+def test_a_few_long_rows_among_short_ones_do_not_make_a_large_chunk() -> None:
+    skewed = pa.record_batch({"t": pa.array(["x"] * 30_000 + ["x" * 1_000_000] * 12)})
+    chunks = list(chunks_of(iter([skewed]), QueryLimits()))
+    assert max(decode(chunk.data, 0, 100_000).size for chunk in chunks) <= 2 * CHUNK_BYTES
+    assert sum(chunk.rows for chunk in chunks) == 30_012

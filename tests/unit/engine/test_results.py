@@ -13,8 +13,8 @@ from insight_engine.domain.errors import Gone, InvalidRequest
 from insight_engine.domain.jobs import Job
 from insight_engine.domain.query import QueryLimits
 from insight_engine.ports import Chunks
-from insight_engine.services.chunking import chunks_of
-from insight_engine.services.results import Position, plain, read_page
+from insight_engine.services.chunking import CHUNK_BYTES, chunks_of
+from insight_engine.services.results import MAX_PAGE_BYTES, Position, plain, read_page
 
 
 @dataclass
@@ -89,3 +89,13 @@ def test_a_cursor_of_somebody_else_is_refused(cursor: str) -> None:
 )
 def test_values_become_what_json_can_hold(value: Any, form: Any) -> None:
     assert plain(value) == form
+
+
+async def test_a_page_of_text_that_compresses_well_is_bounded() -> None:
+    batches = [pa.record_batch({"t": ["x" * 100_000] * 20}) for _ in range(10)]
+    chunks = list(chunks_of(iter(batches), QueryLimits()))
+    memory = MemoryChunks({seq: chunk.data for seq, chunk in enumerate(chunks)})
+    job = cast("Job", FakeJob(len(chunks)))
+    page = await read_page(cast("Chunks", memory), job, Position(), 10_000)
+    assert sum(len(row[0]) for row in page.rows) <= MAX_PAGE_BYTES + CHUNK_BYTES
+    assert page.next_cursor is not None
