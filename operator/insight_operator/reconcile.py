@@ -26,6 +26,9 @@ from insight_operator.snapshot import Manifest, Observed
 from insight_operator.status.derive import derive
 from insight_operator.validate import ValidatedEngine, validate
 
+PATIENCE_S = 30.0
+"""When to look again at what is awaited: that a pod has not become ready for too long is no event."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reconciler:
@@ -68,7 +71,7 @@ class Reconciler:
         status = await self._report(engine, planned, error, seen)
         if error is not None:
             raise error
-        return Outcome(Verdict.SETTLED if gates.at_rest(status) else Verdict.WAITING)
+        return outcome(status)
 
     async def _converge(
         self, engine: ValidatedEngine, planned: tuple[Manifest, ...], observed: Observed
@@ -170,6 +173,11 @@ class Reconciler:
             self.observer.shelf.put(manifest)
         else:
             self.observer.store.put(manifest)
+
+
+def outcome(status: Manifest) -> Outcome:
+    """Return what a pass that ended with this status means for the next one."""
+    return Outcome(Verdict.SETTLED) if gates.at_rest(status) else Outcome(Verdict.WAITING, PATIENCE_S)
 
 
 def begins(resource: Manifest) -> bool:
