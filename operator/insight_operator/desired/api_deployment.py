@@ -25,7 +25,6 @@ def api_deployment(engine: ValidatedEngine) -> Manifest:
         terminationGracePeriodSeconds=GRACE_S,
         volumes=_volumes(engine),
         **pods.spreading(engine, naming.API),
-        **engine_pods.pull_secrets(engine),
     )
     template = pods.template(engine, naming.API, engine.version, spec)
     return deployment(engine, naming.API, engine.spec.api.replicas, template)

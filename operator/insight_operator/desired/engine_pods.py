@@ -38,9 +38,3 @@ def container(engine: ValidatedEngine, name: str, command: str, uid: int, **body
         "securityContext": pods.container_security(uid),
         **body,
     }
-
-
-def pull_secrets(engine: ValidatedEngine) -> Manifest:
-    """Return the pod field that opens the registry, if the spec names any key to it."""
-    names = [{"name": secret.name} for secret in engine.spec.image.pull_secrets]
-    return {"imagePullSecrets": names} if names else {}

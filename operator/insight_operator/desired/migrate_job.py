@@ -84,7 +84,6 @@ def _template(engine: ValidatedEngine) -> Manifest:
             *(_volume(engine, name, secret) for name, secret in sets.items()),
             pods.scratch_volume(engine_pods.TMP, "64Mi"),
         ],
-        **engine_pods.pull_secrets(engine),
     )
     return pods.template(engine, naming.MIGRATE, engine.version, spec)
 

@@ -109,6 +109,8 @@ def pod_spec(engine: ValidatedEngine, part: str, uid: int, **body: Any) -> Manif
         "serviceAccountName": naming.child(engine, part),
         **body,
     }
+    if engine.spec.image.pull_secrets:
+        spec["imagePullSecrets"] = [{"name": secret.name} for secret in engine.spec.image.pull_secrets]
     if scheduling.node_selector:
         spec["nodeSelector"] = dict(scheduling.node_selector)
     if scheduling.tolerations:

@@ -23,7 +23,6 @@ def worker_deployment(engine: ValidatedEngine) -> Manifest:
         terminationGracePeriodSeconds=workers.termination_grace_period_seconds,
         volumes=_volumes(engine),
         **pods.spreading(engine, naming.WORKER),
-        **engine_pods.pull_secrets(engine),
     )
     template = pods.template(engine, naming.WORKER, engine.version, spec)
     return deployment(engine, naming.WORKER, workers.replicas, template)

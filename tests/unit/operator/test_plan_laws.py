@@ -163,3 +163,10 @@ def _job_name(spec: Manifest) -> str:
 def test_a_managed_pod_that_never_became_ready_can_be_replaced() -> None:
     sets = [item for item in plan(validated()) if item["kind"] == "StatefulSet"]
     assert [item["spec"]["podManagementPolicy"] for item in sets] == ["Parallel", "Parallel"]
+
+
+def test_every_pod_can_pull_with_the_keys_that_the_spec_names() -> None:
+    built = validated({"image": {"pullSecrets": [{"name": "registry"}]}})
+    keys = {name: template["spec"].get("imagePullSecrets") for name, template in pod_templates(built)}
+    assert len(keys) == 5
+    assert all(found == [{"name": "registry"}] for found in keys.values()), keys
