@@ -6,7 +6,8 @@ from typing import Any
 
 from insight_operator import naming
 
-_READ = ("get", "list", "watch")
+_WATCH = ("list", "watch")
+_READ = ("get", *_WATCH)
 _CHILD = (*_READ, "create", "patch", "delete")
 
 
@@ -60,7 +61,7 @@ ENGINE = Kind(
     naming.GROUP,
     naming.VERSION,
     naming.PLURAL,
-    _READ,
+    _WATCH,
     watched=True,
     subresources=(("status", ("patch",)),),
 )
@@ -83,7 +84,7 @@ STATEFUL_SET = _child("StatefulSet", "apps", "statefulsets", 1, whole_spec=True)
 DISRUPTION_BUDGET = _child("PodDisruptionBudget", "policy", "poddisruptionbudgets", 1, whole_spec=True)
 JOB = _child("Job", "batch", "jobs", 2, whole_spec=True)
 DEPLOYMENT = _child("Deployment", "apps", "deployments", 3, whole_spec=True)
-POD = Kind("Pod", "", "v1", "pods", _READ, watched=True)
+POD = Kind("Pod", "", "v1", "pods", _WATCH, watched=True)
 REPLICA_SET = Kind("ReplicaSet", "apps", "v1", "replicasets", ("list",))
 EVENT = Kind("Event", "events.k8s.io", "v1", "events", ("create", "patch"))
 

@@ -31,7 +31,7 @@ def test_nothing_that_leads_to_more_rights() -> None:
 
 
 def test_the_spec_of_the_resource_can_only_be_read() -> None:
-    assert rights()["insightengines"] == {"get", "list", "watch"}
+    assert rights()["insightengines"] == {"list", "watch"}
     assert rights()["insightengines/status"] == {"patch"}
 
 
