@@ -46,6 +46,18 @@ def test_a_stopping_api_does_not_wait_for_idle_connections(service: Service) -> 
     service.api = service.home.start_api()
 
 
+def test_a_stopping_worker_does_not_wait_for_a_database_that_never_answers(service: Service) -> None:
+    assert service.home.client().rows("sales", "SELECT 1") == [[1]]
+    service.postgres.freeze()
+    try:
+        stopped = time.monotonic()
+        assert service.worker.terminate(within_s=40) == 0
+        assert time.monotonic() - stopped < 20
+    finally:
+        service.postgres.thaw()
+        service.worker = service.home.start_worker()
+
+
 def test_nothing_is_left_in_the_writable_folder(service: Service) -> None:
     service.worker.terminate()
     service.api.terminate()

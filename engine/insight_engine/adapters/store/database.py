@@ -3,8 +3,11 @@
 The password is read from its file for every new connection, so a rotated one needs no restart.
 """
 
+import asyncio
+import os
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Hashable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
@@ -36,6 +39,15 @@ P = ParamSpec("P")
 R = TypeVar("R")
 S = TypeVar("S", bound=Executable)
 CONNECT_TIMEOUT_S: Final = 3
+STATEMENT_S: Final = 5.0
+"""Seconds that a statement or transaction may take before its connection is given up."""
+LOST_PEER: Final[dict[str, Any]] = {
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 8000,
+}
+"""libpq notices a server that is gone without a word within about ten seconds."""
 POOL_RECYCLE_S: Final = 300
 APPLICATION_NAME: Final = "insight-engine"
 AWAY_STATES: Final = ("25006", "53", "57P")
@@ -60,13 +72,24 @@ class Database:
     @asynccontextmanager
     async def statement(self) -> AsyncIterator[AsyncConnection]:
         """A connection on which each statement is its own transaction: the fewest round trips."""
+        async with _translated(), self._single.connect() as connection, bounded(connection):
+            yield connection
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[AsyncConnection]:
+        """The same for as long as the caller likes, who bounds each statement by `bounded`."""
         async with _translated(), self._single.connect() as connection:
             yield connection
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """A connection in one transaction: committed at the end, rolled back by an exception."""
-        async with _translated(), self._engine.begin() as connection:
+        async with (
+            _translated(),
+            self._engine.connect() as connection,
+            bounded(connection),
+            connection.begin(),
+        ):
             yield connection
 
     def now(self, plus_s: float = 0.0) -> ColumnElement[datetime]:
@@ -103,6 +126,30 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         await self._engine.dispose()
+
+
+@asynccontextmanager
+async def bounded(connection: AsyncConnection) -> AsyncIterator[None]:
+    """Cut the connection when what is done on it takes longer than STATEMENT_S.
+
+    Not by cancelling: the driver then asks the same silent server to cancel, and waits for that twice.
+    """
+    driver = (await connection.get_raw_connection()).driver_connection
+    pgconn = getattr(driver, "pgconn", None)
+    if pgconn is None:  # SQLite: a file always answers
+        yield
+        return
+    timer = asyncio.get_running_loop().call_later(STATEMENT_S, _cut, pgconn)
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _cut(pgconn: Any) -> None:
+    # Any error here means that it is closed already.
+    with suppress(Exception), socket.socket(fileno=os.dup(pgconn.socket)) as connection:
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 @asynccontextmanager
@@ -152,7 +199,10 @@ def open_postgres(login: Callable[[], DatabaseLogin], *, pool_size: int) -> Data
     async def connect() -> psycopg.AsyncConnection[Any]:
         try:
             return await psycopg.AsyncConnection.connect(
-                login().conninfo, connect_timeout=CONNECT_TIMEOUT_S, application_name=APPLICATION_NAME
+                login().conninfo,
+                connect_timeout=CONNECT_TIMEOUT_S,
+                application_name=APPLICATION_NAME,
+                **LOST_PEER,
             )
         except psycopg.OperationalError as error:
             raise unavailable(error) from error

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from insight_engine.adapters.store.database import Database
+from insight_engine.adapters.store.database import Database, bounded
 from insight_engine.domain.errors import Unavailable
 
 HOUSEKEEPING_LOCK = 0x1E5C_0002
@@ -29,7 +29,8 @@ class LockTerm:
         if self._connection is None:
             return True
         try:
-            await self._connection.execute(text("SELECT 1"))
+            async with bounded(self._connection):
+                await self._connection.execute(text("SELECT 1"))
         except DBAPIError:
             return False
         return True
@@ -47,15 +48,17 @@ class StoreLeadership:
         if not self._database.postgres:
             yield LockTerm(None)
             return
-        async with self._database.statement() as connection:
-            held = await connection.scalar(
-                text("SELECT pg_try_advisory_lock(:key)"), {"key": HOUSEKEEPING_LOCK}
-            )
+        async with self._database.session() as connection:
+            async with bounded(connection):
+                held = await connection.scalar(
+                    text("SELECT pg_try_advisory_lock(:key)"), {"key": HOUSEKEEPING_LOCK}
+                )
             if not held:
                 yield None
                 return
             try:
-                await connection.execute(text(f"SET idle_session_timeout = '{SILENT_LEADER_S}s'"))
+                async with bounded(connection):
+                    await connection.execute(text(f"SET idle_session_timeout = '{SILENT_LEADER_S}s'"))
                 yield LockTerm(connection)
             finally:
                 await _release(connection)
@@ -64,7 +67,8 @@ class StoreLeadership:
 async def _release(connection: AsyncConnection) -> None:
     # The connection goes back to a pool: a lock left on it would outlive the term.
     try:
-        await connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": HOUSEKEEPING_LOCK})
-        await connection.execute(text("RESET idle_session_timeout"))
+        async with bounded(connection):
+            await connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": HOUSEKEEPING_LOCK})
+            await connection.execute(text("RESET idle_session_timeout"))
     except (DBAPIError, Unavailable):
         await connection.invalidate()
