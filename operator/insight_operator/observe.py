@@ -3,13 +3,18 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import structlog
+
 from insight_operator import naming
 from insight_operator.cluster import kinds, ownership
 from insight_operator.cluster.client import Client
+from insight_operator.cluster.errors import Forbidden
 from insight_operator.cluster.secrets import SecretShelf
 from insight_operator.cluster.store import Key, Store
 from insight_operator.snapshot import Manifest, Observed, SecretFacts
 from insight_operator.validate import references
+
+_log = structlog.get_logger("insight_operator")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +38,44 @@ class Observer:
     def __init__(self, client: Client, namespaces: Iterable[str]) -> None:
         self._client = client
         self._namespaces = tuple(namespaces)
+        self._left_out: set[str] = set()
         self.store = Store()
         self.shelf = SecretShelf(client)
 
     async def sync(self) -> set[Key]:
-        """List everything that is watched; return the keys of the InsightEngines for which that was news."""
+        """List everything that is watched; return the keys of the InsightEngines for which that was news.
+
+        A namespace that may not be looked at, such as one that was deleted, is left out until it may again.
+
+        Raises:
+            Forbidden: no namespace is left.
+        """
         woken: set[Key] = set()
+        refused: dict[str, Forbidden] = {}
         for namespace in self._namespaces:
-            for kind in kinds.WATCHED:
-                selector = "" if kind is kinds.ENGINE else naming.ENGINE_LABEL
-                listing = await self._client.list_all(kind, namespace, selector)
-                woken |= self.store.replace(kind.kind, namespace, listing)
+            try:
+                woken |= await self._look(namespace)
+            except Forbidden as refusal:
+                refused[namespace] = refusal
+        for namespace in refused.keys() - self._left_out:
+            _log.error("Namespace is left out", namespace=namespace, error=str(refused[namespace]))
+        self._left_out = set(refused)
+        if refused and len(refused) == len(self._namespaces):
+            raise next(iter(refused.values()))
         return woken
+
+    async def _look(self, namespace: str) -> set[Key]:
+        woken: set[Key] = set()
+        for kind in kinds.WATCHED:
+            selector = "" if kind is kinds.ENGINE else naming.ENGINE_LABEL
+            listing = await self._client.list_all(kind, namespace, selector)
+            woken |= self.store.replace(kind.kind, namespace, listing)
+        return woken
+
+    @property
+    def namespaces(self) -> list[str]:
+        """The namespaces that could be looked at the last time."""
+        return [namespace for namespace in self._namespaces if namespace not in self._left_out]
 
     def resource(self, key: Key) -> Manifest | None:
         """Return the InsightEngine, None when it is gone or going: then its children go by themselves."""

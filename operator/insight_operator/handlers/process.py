@@ -63,6 +63,9 @@ class Process:
 
     async def run(self) -> None:
         """Run until a signal or an unrecoverable error. Raises ClusterError when the first look fails."""
+        # Before anything that may wait for the API server: who waits is alive.
+        beat = telemetry.heartbeat(self.health, self.metrics, lambda: (self.queue.depth, self.queue.age_s))
+        self._spawn(beat, "heartbeat")
         await self._first_look()
         for key in self.observer.store.engines():
             self.queue.add(key)
@@ -79,7 +82,7 @@ class Process:
         await kopf.operator(
             registry=handlers,
             settings=watching.settings(),
-            namespaces=list(self.namespaces),
+            namespaces=self.observer.namespaces,
             memo=watching.Memo(self.observer.store, self.queue),
         )
 
@@ -95,8 +98,6 @@ class Process:
 
     def _begin(self) -> None:
         self.queue.start()
-        beat = telemetry.heartbeat(self.health, self.metrics, lambda: (self.queue.depth, self.queue.age_s))
-        self._spawn(beat, "heartbeat")
         self._spawn(self._resync(), "resync")
         self.health.ready = True
         _log.info("Started", namespaces=self.namespaces, engines=len(self.observer.store.engines()))
@@ -123,6 +124,8 @@ class Process:
                     self.queue.add(key)
             except ClusterError as error:
                 _log.warning("Second look failed", error=str(error))
+            except Exception as defect:  # noqa: BLE001 - nobody else repairs what a watch lost
+                _log.error("Second look failed", error=str(defect), exc_info=defect)
 
     def _complain(self, key: Key, error: Exception) -> None:
         namespace, name = key
