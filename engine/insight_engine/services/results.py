@@ -2,20 +2,16 @@
 
 import asyncio
 import base64
-import math
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
 from typing import Any, Final, NamedTuple
-from uuid import UUID
 
 import pyarrow as pa
 
 from insight_engine.domain.errors import Gone, InvalidRequest
 from insight_engine.domain.jobs import Job
 from insight_engine.ports import Chunks
+from insight_engine.services.values import column_values
 
 MAX_PAGE_ROWS: Final = 10_000
 MAX_PAGE_BYTES: Final = 4 * 1024 * 1024
@@ -113,38 +109,6 @@ def decode(data: bytes, offset: int, want: int) -> Part:
         table = reader.read_all()
     part = table.slice(offset, want)
     columns = tuple((field.name, str(field.type)) for field in table.schema)
-    values = [_column(column) for column in part.columns]
+    values = [column_values(column) for column in part.columns]
     rows = [list(row) for row in zip(*values, strict=True)]
     return Part(columns, rows, table.num_rows, part.nbytes)
-
-
-def _column(column: "pa.ChunkedArray[Any]") -> list[Any]:
-    values: list[Any] = column.to_pylist()
-    kind = column.type
-    if pa.types.is_integer(kind) or pa.types.is_string(kind) or pa.types.is_boolean(kind):
-        return values
-    return [plain(value) for value in values]
-
-
-def plain(value: Any) -> Any:
-    """The JSON form of a value; exact numbers and what JSON cannot hold become text."""
-    if value is None or isinstance(value, str | bool | int):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    for kinds, form in _FORMS:
-        if isinstance(value, kinds):
-            return form(value)
-    return str(value)
-
-
-_FORMS: Final[tuple[tuple[tuple[type, ...], Callable[[Any], str]], ...]] = (
-    ((Decimal, UUID), str),
-    ((datetime, date, time), lambda value: str(value.isoformat())),
-    ((timedelta,), str),
-    ((bytes,), lambda value: base64.b64encode(value).decode()),
-)

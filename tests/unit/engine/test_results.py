@@ -1,10 +1,7 @@
-"""Pages of a result: cursors, sizes, lost chunks, and the JSON form of values."""
+"""Pages of a result: cursors, sizes and lost chunks."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
-from typing import Any, cast
-from uuid import UUID
+from typing import cast
 
 import pyarrow as pa
 import pytest
@@ -14,7 +11,7 @@ from insight_engine.domain.jobs import Job
 from insight_engine.domain.query import QueryLimits
 from insight_engine.ports import Chunks
 from insight_engine.services.chunking import CHUNK_BYTES, chunks_of
-from insight_engine.services.results import MAX_PAGE_BYTES, Position, plain, read_page
+from insight_engine.services.results import MAX_PAGE_BYTES, Position, read_page
 
 
 @dataclass
@@ -66,29 +63,6 @@ async def test_a_missing_chunk_is_said_not_skipped() -> None:
 def test_a_cursor_of_somebody_else_is_refused(cursor: str) -> None:
     with pytest.raises(InvalidRequest, match="next_cursor"):
         Position.decode(cursor)
-
-
-@pytest.mark.parametrize(
-    ("value", "form"),
-    [
-        (None, None),
-        (True, True),
-        (2**63, 2**63),
-        (1.5, 1.5),
-        (float("nan"), "nan"),
-        (float("inf"), "inf"),
-        (Decimal("1.10"), "1.10"),
-        (date(2026, 1, 2), "2026-01-02"),
-        (datetime(2026, 1, 2, 3, tzinfo=UTC), "2026-01-02T03:00:00+00:00"),
-        (timedelta(seconds=90), "0:01:30"),
-        (b"\x00\xff", "AP8="),
-        (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
-        ([Decimal(1), None], ["1", None]),
-        ({"a": b"x"}, {"a": "eA=="}),
-    ],
-)
-def test_values_become_what_json_can_hold(value: Any, form: Any) -> None:
-    assert plain(value) == form
 
 
 async def test_a_page_of_text_that_compresses_well_is_bounded() -> None:

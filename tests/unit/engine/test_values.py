@@ -1,0 +1,74 @@
+"""The JSON form of values, also of those that Python has no object for."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pyarrow as pa
+import pytest
+
+from insight_engine.services.values import column_values, plain
+
+
+@pytest.mark.parametrize(
+    ("value", "form"),
+    [
+        (None, None),
+        (True, True),
+        (2**63, 2**63),
+        (1.5, 1.5),
+        (float("nan"), "nan"),
+        (float("inf"), "inf"),
+        (Decimal("1.10"), "1.10"),
+        (date(2026, 1, 2), "2026-01-02"),
+        (datetime(2026, 1, 2, 3, tzinfo=UTC), "2026-01-02T03:00:00+00:00"),
+        (timedelta(seconds=90), "0:01:30"),
+        (b"\x00\xff", "AP8="),
+        (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+        ([Decimal(1), None], ["1", None]),
+        ({"a": b"x"}, {"a": "eA=="}),
+    ],
+)
+def test_values_become_what_json_can_hold(value: Any, form: Any) -> None:
+    assert plain(value) == form
+
+
+@pytest.mark.parametrize(
+    ("kind", "raw", "form"),
+    [
+        (pa.timestamp("us"), -9222425352054775809, "infinity"),
+        (pa.timestamp("us", "UTC"), -9222425352054775808, "-infinity"),
+        (pa.date32(), -2147472692, "infinity"),
+        (pa.date32(), -2147472691, "-infinity"),
+        (pa.timestamp("us", "UTC"), 316516204800000000, "12000-01-01T00:00:00.000000+00:00"),
+        (pa.timestamp("us", "Europe/Berlin"), 316516204800000000, "12000-01-01T00:00:00.000000+00:00"),
+        (pa.timestamp("ns"), 1, "1970-01-01T00:00:00.000000001"),
+        (pa.date32(), -735160, "-0043-03-15"),
+        (pa.time64("ns"), 1, "00:00:00.000000001"),
+        (pa.duration("s"), 2**62, f"{2**62} s"),
+    ],
+    ids=str,
+)
+def test_moments_that_python_cannot_hold_become_text(kind: Any, raw: int, form: str) -> None:
+    whole = pa.array([raw, None], pa.int32() if kind == pa.date32() else pa.int64())
+    assert column_values(pa.chunked_array([whole.cast(kind)])) == [form, None]
+
+
+def test_a_moment_that_python_cannot_hold_leaves_its_neighbours_as_they_are() -> None:
+    column = pa.chunked_array([pa.array([0, -735160], pa.int32()).cast(pa.date32())])
+    assert column_values(column)[0] == "1970-01-01"
+
+
+def test_such_moments_may_be_inside_lists_and_structs() -> None:
+    dates = pa.array([-2147472692], pa.int32()).cast(pa.date32())
+    lists = pa.ListArray.from_arrays([0, 1], dates)
+    structs = pa.StructArray.from_arrays([lists], ["days"])
+    assert column_values(pa.chunked_array([structs])) == [{"days": ["infinity"]}]
+
+
+@pytest.mark.parametrize("raw", [-(2**63), 2**63 - 1])
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_no_moment_at_all_raises(raw: int, unit: str) -> None:
+    column = pa.chunked_array([pa.array([raw], pa.int64()).cast(pa.timestamp(unit))])
+    assert isinstance(column_values(column)[0], str)
