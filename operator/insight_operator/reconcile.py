@@ -24,6 +24,7 @@ from insight_operator.observe import Observer
 from insight_operator.queue import Outcome, Verdict
 from insight_operator.snapshot import Manifest, Observed
 from insight_operator.status.derive import derive
+from insight_operator.status.migration import is_stale
 from insight_operator.validate import ValidatedEngine, validate
 
 PATIENCE_S = 30.0
@@ -115,6 +116,9 @@ class Reconciler:
         """Apply the stages whose gate is open; tell whether that was all of them."""
         for stage in kinds.STAGES:
             wanted = [manifest for manifest in planned if kinds.BY_KIND[manifest["kind"]].stage == stage]
+            if stage == kinds.JOB.stage and is_stale(engine, observed):
+                await all_of(self.client.delete(live) for job in wanted if (live := self._live(job)))
+                return False
             if stage == kinds.JOB.stage:
                 wanted = gates.jobs(engine, wanted, observed)
             if not gates.is_open(stage, engine, planned, observed):

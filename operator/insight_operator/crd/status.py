@@ -79,6 +79,8 @@ class MigrationStatus(_Part):
     """Revision of the schema it reached."""
     message: Sentence | None = None
     """Why its last try failed."""
+    volume: Annotated[str, Field(max_length=64)] | None = None
+    """Uid of the managed PostgreSQL's claim that it is about; another volume is migrated again."""
 
 
 class EngineStatus(_Part):

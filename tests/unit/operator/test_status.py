@@ -242,6 +242,32 @@ def test_a_job_that_its_ttl_removed_stays_done() -> None:
     assert world.status(settled) == settled
 
 
+CLAIM: ChildKey = ("PersistentVolumeClaim", "data-vanna-postgres-0")
+
+
+def test_another_volume_is_migrated_again() -> None:
+    world = World()
+    world.children[CLAIM]["metadata"]["uid"] = "first"
+    settled = world.status()
+    assert settled["migration"]["volume"] == "first"
+    del world.children[JOB]
+    assert world.status(settled)["migration"]["outcome"] == "succeeded"
+    world.children[CLAIM]["metadata"]["uid"] = "second"
+    assert world.status(settled)["migration"]["outcome"] == "pending"
+
+
+@pytest.mark.parametrize(
+    ("job_made", "outcome"),
+    [("2026-01-01T00:00:00Z", "pending"), ("2026-01-01T00:00:09Z", "succeeded")],
+    ids=["older", "younger"],
+)
+def test_only_a_job_younger_than_the_volume_migrated_it(job_made: str, outcome: str) -> None:
+    world = World()
+    world.children[CLAIM]["metadata"]["creationTimestamp"] = "2026-01-01T00:00:05Z"
+    world.children[JOB]["metadata"]["creationTimestamp"] = job_made
+    assert world.status()["migration"]["outcome"] == outcome
+
+
 def test_a_rollout_waits_for_every_new_pod() -> None:
     world = World()
     world.count(API, 2, updatedReplicas=1, replicas=3)
