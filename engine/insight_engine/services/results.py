@@ -11,7 +11,7 @@ import pyarrow as pa
 from insight_engine.domain.errors import Gone, InvalidRequest
 from insight_engine.domain.jobs import Job
 from insight_engine.ports import Chunks
-from insight_engine.services.values import column_values
+from insight_engine.services.values import column_values, type_name
 
 MAX_PAGE_ROWS: Final = 10_000
 MAX_PAGE_BYTES: Final = 4 * 1024 * 1024
@@ -108,7 +108,7 @@ def decode(data: bytes, offset: int, want: int) -> Part:
     with pa.ipc.open_stream(data) as reader:
         table = reader.read_all()
     part = table.slice(offset, want)
-    columns = tuple((field.name, str(field.type)) for field in table.schema)
+    columns = tuple((field.name, type_name(field.type)) for field in table.schema)
     values = [column_values(column) for column in part.columns]
     rows = [list(row) for row in zip(*values, strict=True)]
     return Part(columns, rows, table.num_rows, part.nbytes)

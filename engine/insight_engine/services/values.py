@@ -84,3 +84,34 @@ _FORMS: Final[tuple[tuple[tuple[type, ...], Callable[[Any], str]], ...]] = (
     ((timedelta,), str),
     ((bytes,), lambda value: base64.b64encode(value).decode()),
 )
+
+
+def type_name(kind: Any) -> str:
+    """How a column's type is called to a caller: as databases call it, never as Arrow prints it."""
+    if isinstance(kind, pa.OpaqueType):
+        return str(kind.type_name)
+    if isinstance(kind, pa.BaseExtensionType):
+        return str(kind.extension_name).removeprefix("arrow.")
+    if pa.types.is_decimal(kind):
+        return f"decimal({kind.precision},{kind.scale})"
+    if pa.types.is_dictionary(kind):
+        return type_name(kind.value_type)
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        return f"{type_name(kind.value_type)}[]"
+    return next((name for fits, name in _NAMES if fits(kind)), str(kind))
+
+
+_NAMES: Final[tuple[tuple[Callable[[Any], bool], str], ...]] = (
+    (lambda kind: pa.types.is_timestamp(kind) and kind.tz is not None, "timestamptz"),
+    (pa.types.is_timestamp, "timestamp"),
+    (pa.types.is_date, "date"),
+    (pa.types.is_time, "time"),
+    (pa.types.is_duration, "interval"),
+    (pa.types.is_interval, "interval"),
+    (pa.types.is_large_string, "string"),
+    (pa.types.is_string_view, "string"),
+    (pa.types.is_large_binary, "binary"),
+    (pa.types.is_fixed_size_binary, "binary"),
+    (pa.types.is_struct, "struct"),
+    (pa.types.is_map, "map"),
+)

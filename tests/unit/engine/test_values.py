@@ -8,7 +8,7 @@ from uuid import UUID
 import pyarrow as pa
 import pytest
 
-from insight_engine.services.values import column_values, plain
+from insight_engine.services.values import column_values, plain, type_name
 
 
 @pytest.mark.parametrize(
@@ -72,3 +72,28 @@ def test_such_moments_may_be_inside_lists_and_structs() -> None:
 def test_no_moment_at_all_raises(raw: int, unit: str) -> None:
     column = pa.chunked_array([pa.array([raw], pa.int64()).cast(pa.timestamp(unit))])
     assert isinstance(column_values(column)[0], str)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (pa.opaque(pa.string(), "numeric", "PostgreSQL"), "numeric"),
+        (pa.uuid(), "uuid"),
+        (pa.json_(), "json"),
+        (pa.decimal128(10, 2), "decimal(10,2)"),
+        (pa.timestamp("us"), "timestamp"),
+        (pa.timestamp("us", "UTC"), "timestamptz"),
+        (pa.date32(), "date"),
+        (pa.time64("us"), "time"),
+        (pa.month_day_nano_interval(), "interval"),
+        (pa.list_(pa.opaque(pa.string(), "numeric", "PostgreSQL")), "numeric[]"),
+        (pa.dictionary(pa.int8(), pa.string()), "string"),
+        (pa.large_string(), "string"),
+        (pa.struct([("a", pa.int8())]), "struct"),
+        (pa.int64(), "int64"),
+        (pa.bool_(), "bool"),
+    ],
+    ids=str,
+)
+def test_types_are_called_as_databases_call_them(kind: Any, name: str) -> None:
+    assert type_name(kind) == name
