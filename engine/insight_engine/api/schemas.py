@@ -23,7 +23,7 @@ class Body(BaseModel):
 class TokenRequest(Body):
     """A login."""
 
-    username: Annotated[str, Field(min_length=1, max_length=128)]
+    username: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]*$")]
     password: Annotated[str, Field(min_length=1, max_length=4096)]
 
 
