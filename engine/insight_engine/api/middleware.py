@@ -18,7 +18,13 @@ from insight_engine.telemetry import get_logger
 
 CORRELATION_HEADER: Final = "X-Correlation-ID"
 MAX_BODY_BYTES: Final = 256 * 1024
+METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 QUIET_PATHS: Final = ("/health", "/health/live", "/health/ready")
+
+
+def method_label(method: str) -> str:
+    """The method for a metric: callers may invent methods, and each label value is kept for ever."""
+    return method if method in METHODS else "other"
 
 
 class CorrelationIDMiddleware:
@@ -66,7 +72,7 @@ class AccessLogMiddleware:
 def _record(scope: Scope, status: int, seconds: float) -> None:
     # The route's pattern, never the path: a path would make a label per query id.
     route = getattr(scope.get("route"), "path", "unmatched")
-    REQUESTS.labels(scope["method"], route, str(status)).inc()
+    REQUESTS.labels(method_label(scope["method"]), route, str(status)).inc()
     REQUEST_SECONDS.labels(route).observe(seconds)
     if route in QUIET_PATHS and status < 400:  # noqa: PLR2004
         return
