@@ -14,8 +14,11 @@ _SECRET_KEY: Final = re.compile(
     r"passw|secret|token|authorization|credential|api_?key|conninfo|dsn|\buri\b", re.IGNORECASE
 )
 _SECRET_TEXT: Final = re.compile(
-    r"(?P<url>://[^/\s:@]*:)[^@\s]+(?=@)"
-    r"|(?P<pair>\b(?:password|passwd|pwd|secret|token)\s*[=:]\s*)[^\s,;&'\"]+"
+    r"(?P<url>://[^/\s:@]*:)\S+(?=@)"  # up to the last @: a password may hold one
+    r"|(?P<pair>[\"']?\b(?:password|passwd|pwd|secret|token)[\"']?\s*(?:=\s*|:\s*(?=[\"'])))"
+    r"(?:\"[^\"]*\"|'[^']*'|[^\s,;&'\"]+)"
+    # Prose may go on after "secret:"; after "password:" stands one.
+    r"|(?P<said>\b(?:password|passwd|pwd):\s*)[^\s,;&'\"]+"
     r"|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"
     r"|(?P<bearer>\bBearer\s+)\S+",
     re.IGNORECASE,
@@ -38,7 +41,7 @@ Event = MutableMapping[str, Any]
 def scrub(text: str) -> str:
     """The text without passwords in addresses, key=value secrets and tokens."""
     return _SECRET_TEXT.sub(
-        lambda m: (m["url"] or m["pair"] or m["bearer"] or "") + REDACTED,
+        lambda m: (m["url"] or m["pair"] or m["said"] or m["bearer"] or "") + REDACTED,
         text,
     )
 
@@ -46,11 +49,18 @@ def scrub(text: str) -> str:
 def redact(_logger: object, _method: str, event: Event) -> Event:
     """Drop whatever is a secret by its name or its look."""
     for key, value in event.items():
-        if _SECRET_KEY.search(key):
-            event[key] = REDACTED
-        elif isinstance(value, str):
-            event[key] = scrub(value)
+        event[key] = REDACTED if _SECRET_KEY.search(key) else _clean(value)
     return event
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return scrub(value)
+    if isinstance(value, dict):
+        return redact(None, "", {str(key): inner for key, inner in value.items()})
+    if isinstance(value, list | tuple):
+        return [_clean(inner) for inner in value]
+    return value
 
 
 def add_correlation_id(_logger: object, _method: str, event: Event) -> Event:

@@ -16,6 +16,7 @@ import pytest
 
 from dev.cluster import debs, local, node, paths, processes
 from dev.cluster.layout import Layout
+from support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(1800)
 REFUSAL = local.probe()
@@ -124,7 +125,8 @@ def test_hard_stop_of_everything_heals(machine: OwnNetwork) -> None:
 def test_pod_traffic_that_would_leave_the_machine_is_refused_at_once(
     machine: OwnNetwork, outside: None
 ) -> None:
-    pod = next(machine.layout.containerd_state.glob("*/netns/*"))
+    networks = machine.layout.containerd_state
+    pod = eventually("a pod's network", lambda: next(networks.glob("*/netns/*"), None), within_s=60)
     connect = "import socket; socket.create_connection(('198.51.100.7', 80), timeout=5)"
     refused = subprocess.run(
         ["nsenter", f"--net={pod}", sys.executable, "-c", connect],

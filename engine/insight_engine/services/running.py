@@ -14,7 +14,7 @@ from insight_engine.domain.errors import EngineError, Unavailable
 from insight_engine.domain.jobs import Attempt, Failure, Job, Outcome
 from insight_engine.domain.query import QueryState
 from insight_engine.domain.source_errors import QueryCancelled, QueryTimedOut, SourceError
-from insight_engine.domain.sources import Caller
+from insight_engine.domain.sources import Caller, Role
 from insight_engine.metrics import QUERIES, QUERY_SECONDS
 from insight_engine.ports import Chunks, Jobs, SourceCatalog, Wakeups
 from insight_engine.services.chunking import Chunk, chunks_of
@@ -132,7 +132,8 @@ class Runner:
         job = attempt.job
         user = await self.directory.get(job.user_id)
         source = self.catalog.all().get(job.datasource)
-        if user is None or user.disabled or source is None or not user.may_query(source):
+        allowed = user is not None and not user.disabled and user.is_at_least(Role.ANALYST)
+        if user is None or source is None or not allowed or not user.may_query(source):
             raise EngineError("no_longer_allowed", "You may no longer query this data source.")
         prepared = prepare(job.sql, source=source, grants=grants(source), limits=job.limits)
         return prepared, Caller(user=user.username, role=user.role)

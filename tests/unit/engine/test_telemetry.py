@@ -15,6 +15,10 @@ from insight_engine.telemetry import REDACTED, redact, scrub
         "Authorization: Bearer CANARY",
         "got eyJhbGciOiJIUzI1NiJ9.CANARY.CANARY",
         "secret = CANARY",
+        "password='CANARY'",
+        'conninfo password = "CANARY"',
+        '{"password": "CANARY", "user": "x"}',
+        "postgresql://u:CAN@CANARY@host/db",
     ],
 )
 def test_secrets_in_text_are_scrubbed(text: str) -> None:
@@ -23,7 +27,15 @@ def test_secrets_in_text_are_scrubbed(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["Took the lead", "GET /api/v1/queries", "a://b", "12:34:56 user@example.com"]
+    "text",
+    [
+        "Took the lead",
+        "GET /api/v1/queries",
+        "a://b",
+        "12:34:56 user@example.com",
+        "The database refuses the login of the mounted secret: check its username and password",
+        "syntax error near token: foo",
+    ],
 )
 def test_other_text_is_left_alone(text: str) -> None:
     assert scrub(text) == text
@@ -34,3 +46,8 @@ def test_other_text_is_left_alone(text: str) -> None:
 )
 def test_secrets_by_name_are_redacted(key: str) -> None:
     assert redact(None, "info", {key: "CANARY", "event": "x"}) == {key: REDACTED, "event": "x"}
+
+
+def test_secrets_inside_nested_values_are_redacted() -> None:
+    event = {"event": "x", "given": {"password": "CANARY", "hosts": ["postgresql://u:CANARY@h"]}}
+    assert "CANARY" not in str(redact(None, "info", event))
