@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 _WRITES = {"create", "update", "patch", "delete", "deletecollection"}
@@ -9,12 +10,13 @@ _WRITES = {"create", "update", "patch", "delete", "deletecollection"}
 
 @dataclass(frozen=True)
 class Request:
-    """One finished request."""
+    """One finished request, and when the API server received it, in seconds of its clock."""
 
     user: str
     verb: str
     resource: str
     name: str
+    at: float
 
     @property
     def is_write(self) -> bool:
@@ -26,8 +28,8 @@ def position(log: Path) -> int:
     return log.stat().st_size
 
 
-def requests(log: Path, user: str, since: int = 0) -> list[Request]:
-    """Return the user's requests that were finished after that position."""
+def requests(log: Path, user: str | None = None, since: int = 0) -> list[Request]:
+    """Return the requests, of one user or of all, that were finished after that position."""
     with log.open("rb") as stream:
         stream.seek(since)
         lines = stream.read().decode().splitlines()
@@ -37,7 +39,9 @@ def requests(log: Path, user: str, since: int = 0) -> list[Request]:
             event = json.loads(line)
         except ValueError:
             continue  # the server is still writing the last line
-        if event["stage"] == "ResponseComplete" and event["user"]["username"] == user:
+        if event["stage"] == "ResponseComplete" and user in {None, event["user"]["username"]}:
             target = event.get("objectRef", {})
-            found.append(Request(user, event["verb"], target.get("resource", ""), target.get("name", "")))
+            at = datetime.fromisoformat(event["requestReceivedTimestamp"]).timestamp()
+            who = event["user"]["username"]
+            found.append(Request(who, event["verb"], target.get("resource", ""), target.get("name", ""), at))
     return found
