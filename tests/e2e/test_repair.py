@@ -35,14 +35,19 @@ CREDENTIALS = (
 
 
 def children(kube: Kube) -> list[tuple[str, str, str]]:
-    """Kind, name and uid of everything that `vanna` owns."""
+    """Kind, name and uid of everything that `vanna` owns and its present pods use.
+
+    A ConfigMap of an earlier revision stays while a ReplicaSet could be rolled back to it, in no plan.
+    """
     owner = kube.get("insightengine", "vanna")
     assert owner is not None
+    used = json.dumps(kube.list("deployments"))
+    found = [(kind, item["metadata"]) for kind in CHILD_KINDS for item in kube.list(kind)]
     return [
-        (kind, item["metadata"]["name"], item["metadata"]["uid"])
-        for kind in CHILD_KINDS
-        for item in kube.list(kind)
-        if any(ref["uid"] == owner["metadata"]["uid"] for ref in item["metadata"].get("ownerReferences", []))
+        (kind, metadata["name"], metadata["uid"])
+        for kind, metadata in found
+        if any(ref["uid"] == owner["metadata"]["uid"] for ref in metadata.get("ownerReferences", []))
+        and not (metadata["name"].startswith("vanna-config-") and metadata["name"] not in used)
     ]
 
 
