@@ -25,16 +25,9 @@ def is_open(stage: int, engine: ValidatedEngine, planned: Sequence[Manifest], ob
     """Tell whether a stage may be applied: the migrate Job needs a database, Deployments its success."""
     if stage < (kinds.JOB.stage or 0):
         return True
-    if _migrated(engine, observed):
+    if migrated(engine, observed):
         return True
     return stage == kinds.JOB.stage and _database_ready(engine, planned, observed)
-
-
-def jobs(engine: ValidatedEngine, wanted: list[Manifest], observed: Observed) -> list[Manifest]:
-    """Return the Jobs to apply: one that succeeded and was cleared away since need not run again."""
-    if not _migrated(engine, observed):
-        return wanted
-    return [job for job in wanted if (job["kind"], job["metadata"]["name"]) in observed.children]
 
 
 def orphans(engine: ValidatedEngine, planned: Sequence[Manifest], observed: Observed) -> list[Manifest]:
@@ -61,7 +54,8 @@ def unused(orphaned: Iterable[Manifest], templates: Iterable[Manifest]) -> list[
     ]
 
 
-def _migrated(engine: ValidatedEngine, observed: Observed) -> bool:
+def migrated(engine: ValidatedEngine, observed: Observed) -> bool:
+    """Tell whether the database has the planned version's schema, the Job being there still or not."""
     previous = observed.resource.get("status") or {}
     return migration(engine, observed, previous).outcome == "succeeded"
 

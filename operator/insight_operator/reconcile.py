@@ -119,11 +119,13 @@ class Reconciler:
             if stage == kinds.JOB.stage and is_stale(engine, observed):
                 await all_of(self.client.delete(live) for job in wanted if (live := self._live(job)))
                 return False
-            if stage == kinds.JOB.stage:
-                wanted = gates.jobs(engine, wanted, observed)
             if not gates.is_open(stage, engine, planned, observed):
                 return False
-            await all_of(applier.ensure(manifest, self._live(manifest)) for manifest in wanted)
+            # Looked up once: a Job that succeeded and is cleared away between two looks would be run again.
+            found = [(manifest, self._live(manifest)) for manifest in wanted]
+            if stage == kinds.JOB.stage and gates.migrated(engine, observed):
+                found = [(job, live) for job, live in found if live is not None]
+            await all_of(applier.ensure(manifest, live) for manifest, live in found)
         return True
 
     async def _prune(
