@@ -22,7 +22,12 @@ def test_the_callers_id_is_on_every_log_line_of_its_query(service: Service) -> N
     client = service.home.client()
     body = {"datasource": "sales", "sql": "SELECT 1"}
     client.http.post("/api/v1/queries", json=body, headers={"X-Correlation-ID": mine}).raise_for_status()
-    api = eventually("the API logged", lambda: lines(service.api.log, mine), 5)
+
+    def served() -> list[dict[str, Any]] | None:
+        found = lines(service.api.log, mine)
+        return found if any(line["event"] == "Served a request" for line in found) else None
+
+    api = eventually("the API logged the whole request", served, 5)
     assert [line["event"] for line in api] == ["Accepted a query", "Served a request"]
     worker = eventually("the worker logged", lambda: lines(service.worker.log, mine)[1:], 5)
     assert worker[-1]["event"] == "Finished a query"
