@@ -5,6 +5,8 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 cache=${INSIGHT_CACHE:-$HOME/.cache/insight-engine}
 python=${PYTHON:-python3}
+# Inside an environment (this one, say): the interpreter it was made from.
+python=$("$python" -c 'import sys; print(getattr(sys, "_base_executable", None) or sys.executable)' 2>/dev/null || echo "$python")
 
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
   echo "bootstrap: $python is older than 3.11. Install Python 3.11 or newer, or set PYTHON=/path/to/python3." >&2; exit 1; }

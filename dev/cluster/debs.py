@@ -50,7 +50,7 @@ class Debs:
         found = shutil.which(name, path=self.environment()["PATH"])
         if found is None:
             raise ClusterError(
-                f"The program {name} is in none of {', '.join(PACKAGES)}; install it and run this again."
+                f"The program {name} is in no package below {self.root}; install it and run this again."
             )
         return Path(found)
 
@@ -61,9 +61,9 @@ class Debs:
         return unpacked if unpacked.exists() else Path("/usr/lib/cni")
 
 
-def folder_key(os_release: str) -> str:
+def folder_key(os_release: str, packages: tuple[str, ...] = PACKAGES) -> str:
     """Return the cache key of the unpacked packages: they belong to one release of one distribution."""
-    return hashlib.sha256("\n".join([os_release, *PACKAGES]).encode()).hexdigest()[:12]
+    return hashlib.sha256("\n".join([os_release, *packages]).encode()).hexdigest()[:12]
 
 
 def ensure() -> Debs:
@@ -71,55 +71,61 @@ def ensure() -> Debs:
 
     Raises ClusterError naming the package or program that cannot be had.
     """
-    root = paths.cache_folder() / "debs" / folder_key(Path("/etc/os-release").read_text())
+    return unpack(PACKAGES, _NEEDED_PROGRAMS, "container tools")
+
+
+def unpack(packages: tuple[str, ...], programs: tuple[str, ...], what: str) -> Debs:
+    """Unpack packages into a cache folder of their own, unless they are there; `what` tells a person.
+
+    Raises ClusterError naming the package, or the one of `programs`, that cannot be had.
+    """
+    root = paths.cache_folder() / "debs" / folder_key(Path("/etc/os-release").read_text(), packages)
     debs = Debs(root)
     if not root.exists():
         with paths.exclusive("debs"):
             if not root.exists():
-                _unpack_into(root)
-    for name in _NEEDED_PROGRAMS:
+                _unpack_into(root, packages, what)
+    for name in programs:
         _require_libraries(debs, debs.program(name))
     return debs
 
 
-def _unpack_into(root: Path) -> None:
+def _unpack_into(root: Path, packages: tuple[str, ...], what: str) -> None:
     if shutil.which("apt-get") is None:
         raise ClusterError(
-            f"There is no apt-get here; install these packages' programs yourself: {', '.join(PACKAGES)}."
+            f"There is no apt-get here; install these packages' programs yourself: {', '.join(packages)}."
         )
     draft = root.with_name(f".{root.name}.{os.getpid()}")
     archives = draft.with_suffix(".archives")
     archives.mkdir(parents=True)
-    with step(
-        "Taking container tools from the distribution's packages (unpacked into the cache, not installed)"
-    ):
-        _download(archives)
+    with step(f"Taking {what} from the distribution's packages (unpacked into the cache, not installed)"):
+        _download(archives, packages)
         for archive in sorted(archives.glob("*.deb")):
             subprocess.run(["dpkg-deb", "-x", str(archive), str(draft)], check=True)
     shutil.rmtree(archives)
     draft.replace(root)
 
 
-def _download(folder: Path) -> None:
+def _download(folder: Path, packages: tuple[str, ...]) -> None:
     """Fetch the packages into `folder`, updating apt's lists once if they are absent or out of date."""
     try:
-        _apt(["download", *_resolve()], folder)
+        _apt(["download", *_resolve(packages)], folder)
     except ClusterError:
         say("  updating apt's package lists")
         _apt(["update"], folder)
-        _apt(["download", *_resolve()], folder)
+        _apt(["download", *_resolve(packages)], folder)
 
 
-def _resolve() -> list[str]:
+def _resolve(packages: tuple[str, ...]) -> list[str]:
     """Return the packages and whatever they depend on that this machine lacks."""
-    simulate = ["apt-get", "install", "--simulate", "--no-install-recommends", *PACKAGES]
+    simulate = ["apt-get", "install", "--simulate", "--no-install-recommends", *packages]
     answer = subprocess.run(
         simulate, capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"}
     )
     if answer.returncode != 0:
         last = (answer.stderr.strip() or answer.stdout.strip()).splitlines()[-1]
         raise ClusterError(f"apt cannot offer a package that is needed: {last}")
-    return sorted(set(missing_packages(answer.stdout)) | set(PACKAGES))
+    return sorted(set(missing_packages(answer.stdout)) | set(packages))
 
 
 def missing_packages(simulation: str) -> list[str]:

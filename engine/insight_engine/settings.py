@@ -13,6 +13,7 @@ from insight_engine.domain.errors import ConfigurationError
 
 PREFIX: Final = "INSIGHT_"
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
+RESULT_STORES: Final = ("database", "folder", "s3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,11 @@ class Settings:
         access_token_ttl_s: seconds an access token is valid.
         worker_concurrency: queries one worker runs at a time.
         drain_timeout_s: seconds a stopping worker lets its queries finish before it hands them back.
-        tmp_dir: the only folder that is written to.
+        result_store: where results are kept: `database`, `folder` or `s3`.
+        result_dir: folder of the result store `folder`, shared by API and workers.
+        result_ttl_s: seconds a result can be read after its query ended.
+        history_days: days the record of a query is kept.
+        tmp_dir: the only folder that is written to, beside `result_dir`.
         termination_log: file that receives the outcome of a Job.
     """
 
@@ -44,6 +49,10 @@ class Settings:
     access_token_ttl_s: int = 86_400
     worker_concurrency: int = 4
     drain_timeout_s: int = 290
+    result_store: str = "database"
+    result_dir: Path = Path("/var/lib/insight/results")
+    result_ttl_s: int = 86_400
+    history_days: int = 30
     tmp_dir: Path = Path("/tmp")  # noqa: S108 - the one writable mount of every pod
     termination_log: Path = Path("/dev/termination-log")
 
@@ -90,6 +99,14 @@ def _instance(variable: str, text: str) -> str:
     )
 
 
+def _result_store(variable: str, text: str) -> str:
+    if text in RESULT_STORES:
+        return text
+    raise ConfigurationError(
+        "bad_setting", f"{variable} is {text!r}: set it to one of {', '.join(RESULT_STORES)}"
+    )
+
+
 def _log_level(variable: str, text: str) -> str:
     if text.upper() in LOG_LEVELS:
         return text.upper()
@@ -109,6 +126,10 @@ _PARSERS: Final[Mapping[str, Callable[[str, str], object]]] = {
     "access_token_ttl_s": _whole(60, 2_592_000),
     "worker_concurrency": _whole(1, 256),
     "drain_timeout_s": _whole(1, 86_400),
+    "result_store": _result_store,
+    "result_dir": _path,
+    "result_ttl_s": _whole(60, 604_800),
+    "history_days": _whole(1, 3650),
     "tmp_dir": _path,
     "termination_log": _path,
 }

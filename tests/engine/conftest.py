@@ -3,14 +3,22 @@
 Servers and processes live for a test module; a test that breaks one brings it back.
 """
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
+import psycopg
 import pytest
 
+from insight_engine.adapters.config.endpoints import DatabaseLogin
+from insight_engine.adapters.store.database import Database, open_postgres, open_sqlite
+from insight_engine.adapters.store.migrate_sqlite import migrate_sqlite
 from support.engine_client import EngineClient
 from support.engine_process import ADMIN, EngineHome
 from support.engines import Asked, Service, mount_broker, prepare_postgres
+from support.jobs import add_admin, migrated_postgres
 from support.servers import PostgresServer, RedisServer
+from support.users import Users
 
 
 @pytest.fixture(scope="module")
@@ -45,3 +53,44 @@ def asked(request: pytest.FixtureRequest) -> Iterator[Asked]:
         asked = Asked(service.home.client(), "sales", 50_000, "SELECT id FROM orders ORDER BY id")
     yield asked
     asked.client.close()
+
+
+@pytest.fixture(scope="module")
+def users(asked: Asked, request: pytest.FixtureRequest) -> Users:
+    """Return what adds second users to the engine that is asked."""
+    if asked.source == "sample":
+        home, _ = request.getfixturevalue("embedded_home")
+        return Users(home, home.path / "data")
+    return Users(request.getfixturevalue("service").home)
+
+
+@pytest.fixture(scope="module")
+def postgres_login() -> Iterator[DatabaseLogin]:
+    with migrated_postgres() as login:
+        yield login
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "store.db"
+    migrate_sqlite(path)
+    return path
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    """An empty metadata store with one admin, of both kinds."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "store.db")
+        database = open_sqlite(tmp_path / "store.db")
+    else:
+        login: DatabaseLogin = request.getfixturevalue("postgres_login")
+        with psycopg.connect(login.conninfo) as connection:
+            connection.execute(
+                "DELETE FROM insight.control_requests; DELETE FROM insight.outbox;"
+                "DELETE FROM insight.queries; DELETE FROM insight.users"
+            )
+        database = open_postgres(lambda: login, pool_size=5)
+    await add_admin(database)
+    yield database
+    await database.close()

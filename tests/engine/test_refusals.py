@@ -132,7 +132,7 @@ def test_a_foreign_cursor_is_refused(asked: Asked) -> None:
     problem(answer, 422, "bad_cursor")
 
 
-@pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json", "/metrics", "/", "/api", "/health/"])
+@pytest.mark.parametrize("path", ["/docs", "/redoc", "/metrics", "/", "/api", "/health/"])
 def test_nothing_is_served_beside_the_api(asked: Asked, path: str) -> None:
     with anonymous(asked) as http:
         problem(http.get(path), 404, "not_found")

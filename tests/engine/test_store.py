@@ -1,100 +1,37 @@
 """The store's promises, on both databases: one claim per queue entry, one finish per fence, nothing lost."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
-from uuid import UUID
 
-import psycopg
-import pytest
-from sqlalchemy import text
-
-from insight_engine.adapters.config.endpoints import DatabaseLogin
 from insight_engine.adapters.store.chunks import StoredChunks
-from insight_engine.adapters.store.database import Database, open_postgres, open_sqlite
+from insight_engine.adapters.store.database import Database
 from insight_engine.adapters.store.jobs import StoredJobs
 from insight_engine.adapters.store.leader import StoreLeadership
-from insight_engine.adapters.store.migrate import migrate_postgres
-from insight_engine.adapters.store.migrate_sqlite import migrate_sqlite
 from insight_engine.adapters.store.outbox import StoredOutbox
 from insight_engine.adapters.store.users import StoredUsers
-from insight_engine.domain.ids import uuid7
-from insight_engine.domain.jobs import Attempt, Failure, Job, NewJob, Outcome
-from insight_engine.domain.query import QueryLimits, QueryState
-from insight_engine.domain.sources import Role
-from insight_engine.domain.users import User
-from support.servers import PostgresServer
-
-ADMIN_ID = uuid7()
-
-
-@pytest.fixture(scope="module")
-def postgres_login() -> Iterator[DatabaseLogin]:
-    with PostgresServer() as server:
-        login = f"postgresql://ie_app_a:password@127.0.0.1:{server.port}/insight"
-        migrate_postgres(DatabaseLogin(login), DatabaseLogin(server.admin_uri()), wait_s=10)
-        yield DatabaseLogin(login)
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    if request.param == "sqlite":
-        migrate_sqlite(tmp_path / "store.db")
-        database = open_sqlite(tmp_path / "store.db")
-    else:
-        login: DatabaseLogin = request.getfixturevalue("postgres_login")
-        with psycopg.connect(login.conninfo) as connection:
-            connection.execute(
-                "DELETE FROM insight.outbox; DELETE FROM insight.queries; DELETE FROM insight.users"
-            )
-        database = open_postgres(lambda: login, pool_size=5)
-    now = datetime.now(UTC)
-    admin = User(ADMIN_ID, "admin", Role.ADMIN, disabled=False, tokens_valid_from=now, password_hash="x")
-    assert await StoredUsers(database).add_first_admin(admin)
-    yield database
-    await database.close()
-
-
-def new_job() -> NewJob:
-    return NewJob(uuid7(), ADMIN_ID, "sales", "SELECT 1", QueryLimits(), "digest", "correlation")
-
-
-async def claimed(database: Database, lease_s: float = 30) -> Attempt:
-    jobs = StoredJobs(database)
-    job = await jobs.submit(new_job())
-    attempt = await jobs.claim(job.id, worker="w:1", lease_s=lease_s)
-    assert attempt is not None
-    return attempt
-
-
-RESULT = Outcome(rows=1, size=3, chunks=1, truncated=False, last_chunk=b"abc", last_chunk_rows=1)
-
-
-async def state(database: Database, query_id: UUID) -> Job:
-    job = await StoredJobs(database).get(query_id)
-    assert job is not None
-    return job
+from insight_engine.domain.jobs import Failure, Hold
+from insight_engine.domain.query import QueryState
+from support.jobs import RESULT, claimed, count, job_of, new_job
 
 
 async def test_a_repeated_submit_makes_one_job(database: Database) -> None:
     jobs, new = StoredJobs(database), new_job()
-    first = await jobs.submit(new)
-    assert await jobs.submit(new) == first
+    first = (await jobs.submit(new)).job
+    assert (await jobs.submit(new)).job == first
     assert first.submitted_at.tzinfo is not None
     assert abs((first.submitted_at - datetime.now(UTC)).total_seconds()) < 5
 
 
 async def test_of_many_claims_one_succeeds(database: Database) -> None:
     jobs = StoredJobs(database)
-    job = await jobs.submit(new_job())
+    job = (await jobs.submit(new_job())).job
     claims = await asyncio.gather(*(jobs.claim(job.id, worker=f"w:{n}", lease_s=9) for n in range(10)))
     assert sum(claim is not None for claim in claims) == 1
 
 
 async def test_waiting_jobs_are_claimed_once_each_oldest_first(database: Database) -> None:
     jobs = StoredJobs(database)
-    submitted = [(await jobs.submit(new_job())).id for _ in range(4)]
+    submitted = [(await jobs.submit(new_job())).job.id for _ in range(4)]
     claims = [await jobs.claim_waiting(older_than_s=0, worker="w:1", lease_s=9) for _ in range(5)]
     assert [claim.job.id if claim else None for claim in claims] == [*submitted, None]
 
@@ -109,7 +46,7 @@ async def test_a_finish_stores_state_and_last_chunk_together(database: Database)
     attempt = await claimed(database)
     await StoredChunks(database).prepare(attempt.bucket)
     assert await StoredJobs(database).finish(attempt, RESULT)
-    job = await state(database, attempt.job.id)
+    job = await job_of(database, attempt.job.id)
     assert (job.state, job.row_count, job.chunk_count) == (QueryState.SUCCEEDED, 1, 1)
     assert job.expires_at is not None
     assert await StoredChunks(database).get(job, 0) == b"abc"
@@ -120,54 +57,52 @@ async def test_a_second_finish_changes_nothing(database: Database) -> None:
     await StoredChunks(database).prepare(attempt.bucket)
     assert await StoredJobs(database).finish(attempt, RESULT)
     assert not await StoredJobs(database).finish(attempt, Failure(QueryState.FAILED, "late", "late"))
-    assert (await state(database, attempt.job.id)).state is QueryState.SUCCEEDED
+    assert (await job_of(database, attempt.job.id)).state is QueryState.SUCCEEDED
 
 
 async def test_an_attempt_whose_job_was_given_to_another_can_do_nothing(database: Database) -> None:
     jobs = StoredJobs(database)
     late = await claimed(database, lease_s=-1)
-    await jobs.reap(max_attempts=3)
+    await jobs.reap(max_losses=3, limit=9)
     current = await jobs.claim(late.job.id, worker="w:2", lease_s=30)
     assert current is not None
     assert (current.fence, current.number) == (late.fence + 1, 2)
     await StoredChunks(database).prepare(late.bucket)
-    assert not await jobs.heartbeat(late, lease_s=30)
+    assert await jobs.heartbeat(late, lease_s=30, rows=0, size=0) is Hold.LOST
     assert not await jobs.finish(late, RESULT)
     assert not await jobs.hand_back(late)
-    assert await jobs.heartbeat(current, lease_s=30)
-    job = await state(database, late.job.id)
+    assert await jobs.heartbeat(current, lease_s=30, rows=0, size=0) is Hold.HELD
+    job = await job_of(database, late.job.id)
     assert (job.state, job.fence) == (QueryState.RUNNING, current.fence)
     assert await StoredChunks(database).get(job, 0) is None
 
 
 async def test_a_lease_that_still_runs_is_not_reaped(database: Database) -> None:
     attempt = await claimed(database, lease_s=30)
-    assert await StoredJobs(database).reap(max_attempts=3) == []
-    assert (await state(database, attempt.job.id)).state is QueryState.RUNNING
+    assert await StoredJobs(database).reap(max_losses=3, limit=9) == []
+    assert (await job_of(database, attempt.job.id)).state is QueryState.RUNNING
 
 
 async def test_a_lease_that_ran_out_is_queued_again_and_rung_for(database: Database) -> None:
     attempt = await claimed(database, lease_s=-1)
     outbox = StoredOutbox(database)
     await outbox.clear([attempt.job.id])
-    await StoredJobs(database).reap(max_attempts=3)
-    assert (await state(database, attempt.job.id)).state is QueryState.QUEUED
+    await StoredJobs(database).reap(max_losses=3, limit=9)
+    assert (await job_of(database, attempt.job.id)).state is QueryState.QUEUED
     assert await outbox.overdue(older_than_s=-1, limit=9) == [(attempt.job.id, "correlation")]
 
 
 async def test_a_lease_that_ran_out_for_the_last_time_ends_the_job(database: Database) -> None:
     attempt = await claimed(database, lease_s=-1)
-    assert await StoredJobs(database).reap(max_attempts=1) == [attempt.job.id]
-    job = await state(database, attempt.job.id)
+    assert await StoredJobs(database).reap(max_losses=1, limit=9) == [attempt.job.id]
+    job = await job_of(database, attempt.job.id)
     assert (job.state, job.error_code) == (QueryState.FAILED, "worker_lost")
 
 
 async def test_the_outbox_forgets_what_no_longer_waits(database: Database) -> None:
     attempt = await claimed(database)
     assert await StoredOutbox(database).overdue(older_than_s=-1, limit=9) == []
-    async with database.statement() as connection:
-        table = "insight.outbox" if database.postgres else "outbox"
-        assert await connection.scalar(text(f"SELECT count(*) FROM {table}")) == 0
+    assert await count(database, "outbox") == 0
     assert attempt.number == 1
 
 
@@ -181,7 +116,7 @@ async def test_results_of_days_gone_by_are_dropped(database: Database) -> None:
     chunks = StoredChunks(database)
     await chunks.prepare(attempt.bucket)
     await chunks.put(attempt, 0, b"x", 1)
-    job = await state(database, attempt.job.id)
+    job = await job_of(database, attempt.job.id)
     await chunks.drop_expired(keep_days=0)
     assert await chunks.get(job, 0) == b"x"
     await chunks.drop_expired(keep_days=-1)

@@ -1,5 +1,6 @@
 """The corpora: attacks with the reason they must be refused for, and analysts' statements that must run."""
 
+import json
 import os
 import re
 from dataclasses import dataclass
@@ -11,12 +12,12 @@ import yaml
 
 from insight_engine.domain.query import QueryLimits
 from insight_engine.domain.sources import Catalog, DataSource, Dialect, Grants, Role
-from insight_engine.sqlguard import PreparedQuery, prepare
+from insight_engine.sqlguard import Parameters, PreparedQuery, prepare
 
 FOLDER = Path(__file__).parent / "corpus"
 CANARY = Path("/var/tmp") / f"insight-canary-{os.environ.get('PYTEST_XDIST_TESTRUNUID', 'single')}.txt"
 CANARY_TEXT = "canary-5f1c9e"
-DEFAULT_SCHEMA = {Dialect.POSTGRES: "public", Dialect.SQLITE: "main", Dialect.DUCKDB: "main"}
+DEFAULT_SCHEMA = {dialect: "public" if dialect is Dialect.POSTGRES else "main" for dialect in Dialect}
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,19 @@ def attacks(dialect: Dialect) -> tuple[Attack, ...]:
 
 @cache
 def benign(dialect: Dialect) -> tuple[str, ...]:
-    folder = FOLDER / "benign"
-    return (*_lines(folder / "common.txt"), *_lines(folder / f"{dialect}.txt"))
+    """The analysts' statements; MySQL quotes names otherwise, so it has none in common with the others."""
+    stems = (dialect.value,) if dialect is Dialect.MYSQL else ("common", dialect.value)
+    paths = [path for stem in stems for path in sorted((FOLDER / "benign").glob(f"{stem}*.txt"))]
+    return tuple(line for path in paths for line in _lines(path))
+
+
+def values_of(sql: str) -> Parameters | None:
+    """The values for a statement's placeholders, which follow it in a comment: `-- values: [1, "x"]`."""
+    _, found, values = sql.rpartition("-- values: ")
+    try:
+        return json.loads(values) if found else None
+    except ValueError:  # a mutant of such a statement
+        return None
 
 
 @cache
@@ -62,7 +74,14 @@ def judge(
 ) -> PreparedQuery:
     grants = Grants(frozenset({DEFAULT_SCHEMA[dialect]}))
     limits = QueryLimits(timeout_s=20)
-    return prepare(sql, source=of or source(dialect), grants=grants, limits=limits, catalog=known)
+    return prepare(
+        sql,
+        source=of or source(dialect),
+        grants=grants,
+        limits=limits,
+        parameters=values_of(sql),
+        catalog=known,
+    )
 
 
 def _lines(path: Path) -> tuple[str, ...]:

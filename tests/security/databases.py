@@ -1,6 +1,8 @@
-"""The sample databases of the corpora, live: the same rows in PostgreSQL, SQLite and DuckDB."""
+"""The sample databases of the corpora, live: the same rows in PostgreSQL, MariaDB, SQLite and DuckDB."""
 
 import contextlib
+import json
+import re
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,58 +20,71 @@ from insight_engine.domain.sources import DataSource, Dialect
 from insight_engine.ports import Source
 from insight_engine.sqlguard import PreparedQuery
 from insight_engine.sqlguard.sealed import Facts
-from security.corpora import source
+from security.corpora import FOLDER, source
+from security.logins import make_mysql_reader, make_postgres_reader
+from support.mariadb import MariadbServer
+from support.servers import PostgresServer
 
 READER_PASSWORD = "reader-only"
-_TABLES = """
-CREATE TABLE customers (id int, name text, email text, country text, created_on date, attributes {json});
-CREATE TABLE products (id int, name text, category text, price numeric(10, 2));
-CREATE TABLE orders (id int, customer_id int, ordered_at timestamp,
-  status text, total numeric(10, 2), note text);
-CREATE TABLE order_items (order_id int, product_id int, quantity int, unit_price numeric(10, 2));
-CREATE TABLE employees (id int, name text, manager_id int, department text,
-  salary numeric(10, 2), hired_on date);
-CREATE TABLE events (id int, customer_id int, kind text, happened_at timestamp, payload {json});
-CREATE TABLE "Mixed Case" (id int, "Full Name" text, "select" text, "año" int);
-INSERT INTO customers VALUES (1, 'Ann', 'ann@example.com', 'DE', '2025-01-02', '{{"vip": "yes"}}'),
-  (2, 'Bob', 'bob@example.com', 'DE', '2025-03-04', '{{}}'),
-  (3, 'Cy', 'cy@example.org', 'FR', '2025-05-06', '{{}}');
-INSERT INTO products VALUES (1, 'Pen', 'office', 1.50),
-  (2, 'Desk', 'furniture', 150), (3, 'Lamp', 'furniture', 40);
-INSERT INTO orders VALUES (1, 1, '2026-01-01 10:00:00', 'paid', 151.50, NULL),
-  (2, 1, '2026-01-08 11:00:00', 'open', 40, 'gift'), (3, 2, '2026-02-01 12:30:00', 'paid', 15, NULL);
-INSERT INTO order_items VALUES (1, 1, 1, 1.50), (1, 2, 1, 150), (2, 3, 1, 40), (3, 1, 10, 1.50);
-INSERT INTO employees VALUES (1, 'Eve', NULL, 'board', 9000, '2020-01-01'),
-  (2, 'Dan', 1, 'sales', 4000, '2021-01-01'), (3, 'Fay', 1, 'sales', 4500, '2022-01-01');
-INSERT INTO events VALUES (1, 1, 'login', '2026-01-01 09:00:00',
-  '{{"page": "/home", "tags": ["a", "b"], "device": {{"os": "linux"}}, "items": [1]}}'),
-  (2, 1, 'buy', '2026-01-01 10:00:00', '{{"page": "/cart", "tags": []}}');
-INSERT INTO "Mixed Case" VALUES (1, 'Ann Other', 'x', 2026);
-"""
-_ROLE = f"""
-CREATE ROLE reader LOGIN NOINHERIT PASSWORD '{READER_PASSWORD}';
-GRANT USAGE ON SCHEMA public TO reader;
-GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader;
-CREATE SEQUENCE orders_id_seq;
-CREATE SCHEMA private;
-CREATE TABLE private.salaries (id int);
-"""
+_SCHEMA = FOLDER / "schema.sql"
+_WORDS = {
+    Dialect.POSTGRES: {"JSON": "jsonb", "MOMENT": "timestamp", "REAL": "double precision", "LIST": "text[]"},
+    Dialect.MYSQL: {"JSON": "json", "MOMENT": "datetime", "REAL": "double", "LIST": "json"},
+    Dialect.SQLITE: {"JSON": "text", "MOMENT": "text", "REAL": "real", "LIST": "text"},
+    Dialect.DUCKDB: {"JSON": "json", "MOMENT": "timestamp", "REAL": "double", "LIST": "text[]"},
+}
+_PRIVATE = (
+    "CREATE SEQUENCE orders_id_seq",
+    "CREATE SCHEMA private",
+    "CREATE TABLE private.salaries (id int)",
+)
 
 
-def fill_postgres(admin_uri: str) -> None:
-    with psycopg.connect(admin_uri, autocommit=True) as admin:
-        admin.execute(_TABLES.format(json="jsonb"))
-        admin.execute(_ROLE)
+def tables(dialect: Dialect) -> list[str]:
+    """The statements that make and fill the sample tables."""
+    text = re.sub(
+        r"LIST\(([^)]*)\)", lambda match: _list(dialect, match[1].split(",")), _SCHEMA.read_text("utf-8")
+    )
+    text = re.sub(r"\b(JSON|MOMENT|REAL|LIST)\b", lambda match: _WORDS[dialect][match[1]], text)
+    return [line for line in text.splitlines() if not line.startswith("--")]
+
+
+def _list(dialect: Dialect, items: list[str]) -> str:
+    if dialect is Dialect.POSTGRES:
+        return f"'{{{','.join(items)}}}'"
+    if dialect is Dialect.DUCKDB:
+        return f"[{', '.join(map(repr, items))}]"
+    return f"'{json.dumps(items)}'"
+
+
+def fill_postgres(server: PostgresServer) -> None:
+    with psycopg.connect(server.admin_uri(), autocommit=True) as admin:
+        for statement in (*tables(Dialect.POSTGRES), *_PRIVATE):
+            admin.execute(statement.encode())
+    make_postgres_reader(server, READER_PASSWORD)
+
+
+def fill_mysql(server: MariadbServer) -> None:
+    with contextlib.closing(server.admin()) as admin, admin.cursor() as cursor:
+        cursor.execute("CREATE DATABASE main CHARACTER SET utf8mb4")
+        cursor.execute("CREATE DATABASE private")
+        cursor.execute("CREATE TABLE private.salaries (id int)")
+        cursor.execute("USE main")
+        cursor.execute("SET sql_mode = 'ANSI_QUOTES'")
+        for statement in tables(Dialect.MYSQL):
+            cursor.execute(statement)
+    make_mysql_reader(server, READER_PASSWORD)
 
 
 def fill_sqlite(path: Path) -> None:
     with contextlib.closing(sqlite3.connect(path)) as database:
-        database.executescript(_TABLES.format(json="text"))
+        database.executescript("\n".join(tables(Dialect.SQLITE)))
 
 
 def fill_duckdb(path: Path) -> None:
     with contextlib.closing(duckdb.connect(str(path))) as database:
-        database.execute(_TABLES.format(json="json"))
+        for statement in tables(Dialect.DUCKDB):
+            database.execute(statement)
 
 
 class Live:

@@ -1,7 +1,6 @@
 """Laws of the guard on generated text: a verdict and nothing else, and no disguise that helps."""
 
 import random
-import time
 from collections.abc import Callable
 
 import pytest
@@ -10,7 +9,7 @@ from hypothesis import strategies as st
 
 from insight_engine.domain.sources import Dialect
 from insight_engine.sqlguard import PreparedQuery, Rejected
-from security.corpora import Attack, attacks, benign, judge
+from security.corpora import Attack, attacks, benign, judge, values_of
 
 DIALECTS = st.sampled_from(list(Dialect))
 ATTACKS = [attack for dialect in Dialect for attack in attacks(dialect)]
@@ -26,6 +25,14 @@ PIECES = [
         "/*!",
         "$$",
         "U&'",
+        "_utf8'",
+        "/*M!",
+        "\\'",
+        "#1",
+        ":a",
+        "$a",
+        "@@x",
+        ":=",
         "E'",
         "1",
         "1e",
@@ -95,7 +102,7 @@ def test_wrapping_does_not_disguise_an_attack(wrapping: str) -> None:
 
 def test_what_is_sealed_is_a_beginning_of_what_was_sent_and_judged_the_same_again() -> None:
     for dialect in Dialect:
-        for sql in benign(dialect):
+        for sql in (sql for sql in benign(dialect) if values_of(sql) is None):
             sealed = verdict(sql + " ; -- the end", dialect)
             assert sealed is not None
             assert sql.startswith(sealed.sql)
@@ -112,6 +119,8 @@ def test_mutants_of_accepted_statements_never_smuggle_a_forbidden_word_in() -> N
         "load_extension('x')",
         "read_text('x')",
         "getenv('x')",
+        "load_file('x')",
+        "sleep(1)",
         "U&''",
     )
     for _ in range(MUTANTS):
@@ -133,39 +142,3 @@ def _is_quoted(sql: str, poison: tuple[str, ...]) -> bool:
         for dialect in Dialect
         if verdict(sql, dialect) is not None
     )
-
-
-@pytest.mark.parametrize(
-    "sql",
-    [
-        "SELECT " + "(" * 5_000 + "1" + ")" * 5_000,
-        "SELECT " + "(" * 40 + "1" + ")" * 40,
-        "SELECT " + "NOT " * 10_000 + "true",
-        "SELECT " + "- " * 10_000 + "1",
-        "SELECT " + "CASE WHEN true THEN " * 2_000 + "1" + " END" * 2_000,
-        "SELECT " + "1 + " * 3_000 + "1",
-        "SELECT " + "id AND " * 3_000 + "true",
-        "SELECT 1 " + "UNION SELECT 1 " * 2_000,
-        "SELECT 1 FROM a " + "JOIN b " * 2_000,
-        "SELECT 1 WHERE id IN (" + "1, " * 3_900 + "1)",
-        "SELECT " + "abs(" * 46 + "1" + ")" * 46,
-        "SELECT " + "[" * 3_000,
-        "SELECT " + "ARRAY[" * 44 + "1" + "]" * 44,
-        "SELECT " + "ARRAY[(" * 20 + "1" + ")]" * 20,
-        "SELECT '" + "''" * 30_000,
-        "SELECT 1 /*" + "*" * 60_000,
-        "SELECT 1 " + "-- x\n" * 12_000,
-        "SELECT " + "a." * 3_000 + "b",
-        "SELECT 1" + "::int" * 2_000,
-        "SELECT " + "x -> " * 2_000 + "x",
-        "SELECT " + "x BETWEEN 1 AND " * 1_500 + "1",
-        "WITH " + ", ".join(f"c{n} AS (SELECT 1)" for n in range(120)) + " SELECT 1",
-        "SELECT * FROM " + "(SELECT * FROM " * 45 + "orders" + ") x" * 45,
-    ],
-    ids=lambda sql: sql[:30],
-)
-@pytest.mark.parametrize("dialect", list(Dialect))
-def test_no_shape_of_text_takes_long(sql: str, dialect: Dialect) -> None:
-    started = time.thread_time()
-    verdict(sql[:65_000], dialect)
-    assert time.thread_time() - started < 0.5

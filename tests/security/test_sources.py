@@ -27,11 +27,19 @@ from security.databases import READER_PASSWORD, Live
 from support.servers import PostgresServer, free_port
 
 ENDLESS = {
+    Dialect.MYSQL: (
+        "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 900) "
+        "SELECT count(*) FROM r a, r b, r c, r d"
+    ),
     Dialect.POSTGRES: "SELECT count(*) FROM generate_series(1, 1000000) a, generate_series(1, 1000000) b",
     Dialect.SQLITE: "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT count(*) FROM r",
     Dialect.DUCKDB: "SELECT sum(a.range % 7 + b.range % 5) FROM range(900000000) a, range(900000000) b",
 }
 MANY = {
+    Dialect.MYSQL: (
+        "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 900) "
+        "SELECT a.n FROM r a, r b LIMIT 200000"
+    ),
     Dialect.POSTGRES: "SELECT n, n::text AS t FROM generate_series(1, 200000) AS g(n)",
     Dialect.SQLITE: (
         "WITH RECURSIVE r(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM r WHERE n < 200000) SELECT n FROM r"
@@ -46,7 +54,7 @@ def judged(live: Live, sql: str, timeout_s: float = 20, values: tuple[int | str,
         sql,
         source=live.data_source,
         grants=Grants(frozenset({DEFAULT_SCHEMA[live.dialect]})),
-        limits=QueryLimits(timeout_s=timeout_s),
+        limits=QueryLimits(rows=1_000_000, timeout_s=timeout_s),
         parameters=values,
     )
 
@@ -119,7 +127,7 @@ def test_a_result_without_rows_still_has_its_columns(live: dict[Dialect, Live], 
 @EVERY
 def test_values_are_bound_not_spliced(live: dict[Dialect, Live], dialect: Dialect) -> None:
     database, value = live[dialect], "Ann' OR '1'='1"
-    placeholder = "?" if dialect is Dialect.SQLITE else "$1"
+    placeholder = "?" if dialect in {Dialect.SQLITE, Dialect.MYSQL} else "$1"
     query = judged(database, f"SELECT id FROM customers WHERE name = {placeholder}", values=(value,))
     assert database.rows(query) == []
 
@@ -186,7 +194,7 @@ def test_a_query_runs_read_only_under_its_own_name_for_its_caller(live: dict[Dia
         correlation_id="c-1",
     )
     (row,) = [tuple(row.values()) for batch in batches for row in batch.to_pylist()]
-    assert row == ("insight:q-1", "on", "7s", "5s", '"public"', "ann", "analyst", "c-1")
+    assert row == ("insight:q-1", "on", "7s", "5s", 'pg_catalog, "public", pg_temp', "ann", "analyst", "c-1")
 
 
 def test_row_level_rules_can_rely_on_the_caller(

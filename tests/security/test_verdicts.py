@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from insight_engine.domain.sources import Dialect
+from insight_engine.domain.sources import Catalog, Dialect
 from insight_engine.sqlguard import ReasonCode, Rejected
 from security.corpora import Attack, attacks, benign, catalog, judge
 
@@ -21,34 +21,53 @@ def test_an_attack_is_refused_for_the_expected_reason(attack: Attack) -> None:
     assert attack.codes <= {code.value for code in ReasonCode}
 
 
-@pytest.mark.parametrize("attack", ATTACKS, ids=str)
-def test_an_attack_is_refused_when_the_columns_are_known(attack: Attack) -> None:
-    with pytest.raises(Rejected):
-        judge(attack.sql, attack.dialect, known=catalog(attack.dialect))
+@pytest.mark.parametrize("dialect", list(Dialect))
+def test_an_attack_is_refused_when_the_columns_are_known(dialect: Dialect) -> None:
+    known = catalog(dialect)
+    assert not [attack.sql for attack in attacks(dialect) if _is_accepted(attack.sql, dialect, known)]
 
 
-@pytest.mark.parametrize(("dialect", "sql"), BENIGN)
-def test_an_analysts_statement_is_accepted(dialect: Dialect, sql: str) -> None:
-    assert judge(sql, dialect).sql.strip()
+@pytest.mark.parametrize("dialect", list(Dialect))
+@pytest.mark.parametrize("is_known", [False, True])
+def test_an_analysts_statement_is_accepted(dialect: Dialect, *, is_known: bool) -> None:
+    known = catalog(dialect) if is_known else None
+    assert not [sql for sql in benign(dialect) if not _is_accepted(sql, dialect, known)]
 
 
-@pytest.mark.parametrize(("dialect", "sql"), BENIGN)
-def test_an_analysts_statement_is_accepted_when_the_columns_are_known(dialect: Dialect, sql: str) -> None:
-    assert judge(sql, dialect, known=catalog(dialect)).sql.strip()
+def test_the_corpora_are_as_large_as_promised_and_the_score_is_perfect() -> None:
+    score = {
+        dialect: (
+            sum(_is_accepted(attack.sql, dialect) for attack in attacks(dialect)),
+            len({attack.sql for attack in attacks(dialect)}),
+            sum(not _is_accepted(sql, dialect) for sql in benign(dialect)),
+            len(set(benign(dialect))),
+        )
+        for dialect in Dialect
+    }
+    for dialect, (accepted, hostile, refused, kind) in score.items():
+        print(f"{dialect}: {accepted} of {hostile} hostile accepted, {refused} of {kind} benign refused")
+        assert (accepted, refused) == (0, 0)
+        assert hostile >= 120
+    assert sum(hostile for _, hostile, _, _ in score.values()) >= 1_000
+    assert sum(kind for _, _, _, kind in score.values()) >= 1_000
 
 
-def test_the_corpora_are_as_large_as_promised() -> None:
-    assert len({(a.dialect, a.sql) for a in ATTACKS}) >= 400
-    assert len({sql for _, sql in BENIGN}) >= 190
-
-
-def test_a_verdict_takes_at_most_three_milliseconds_at_the_95th_percentile() -> None:
-    statements = [(attack.sql, attack.dialect) for attack in ATTACKS] + [(sql, d) for d, sql in BENIGN]
+def test_a_verdict_takes_three_milliseconds_at_the_95th_percentile_and_a_tenth_of_a_second_at_most() -> None:
+    statements = [(a.sql, a.dialect) for a in ATTACKS] + [(sql, dialect) for dialect, sql in BENIGN]
     judge("SELECT 1", Dialect.POSTGRES)
     best = sorted(min(_seconds(sql, dialect) for _ in range(3)) for sql, dialect in statements)
     p50, p95, worst = best[len(best) // 2], best[int(len(best) * 0.95)], best[-1]
     print(f"verdicts {len(best)}: p50 {p50 * 1e3:.2f} ms, p95 {p95 * 1e3:.2f} ms, worst {worst * 1e3:.2f} ms")
     assert p95 <= 0.003
+    assert worst <= 0.1
+
+
+def _is_accepted(sql: str, dialect: Dialect, known: Catalog | None = None) -> bool:
+    try:
+        judge(sql, dialect, known=known)
+    except Rejected:
+        return False
+    return True
 
 
 def _seconds(sql: str, dialect: Dialect) -> float:

@@ -124,7 +124,7 @@ class EngineHome:
         self.wait_for(f"http://127.0.0.1:{self.worker_internal}/health/ready", command)
         return command
 
-    def wait_for(self, url: str, command: Command, every_s: float = 0.05) -> None:
+    def wait_for(self, url: str, command: Command, every_s: float = 0.05, within_s: float = 60) -> None:
         def answers() -> bool:
             if command.process.poll() is not None:
                 raise AssertionError(f"the command ended with {command.process.returncode}:\n{command.log}")
@@ -133,7 +133,7 @@ class EngineHome:
             except httpx.TransportError:
                 return False
 
-        eventually(f"{url} answers", answers, within_s=30, every_s=every_s)
+        eventually(f"{url} answers", answers, within_s=within_s, every_s=every_s)
 
     @property
     def url(self) -> str:
@@ -141,6 +141,22 @@ class EngineHome:
 
     def client(self) -> EngineClient:
         return EngineClient(self.url, ADMIN, self.admin_password)
+
+    def login(self, username: str) -> str:
+        """The access token of a user who has the admin's password."""
+        client = EngineClient(self.url, username, self.admin_password)
+        token = client.http.headers["Authorization"].removeprefix("Bearer ")
+        client.close()
+        return token
+
+    def spare_port(self) -> int:
+        """A port for one more command."""
+        return free_port()
+
+    def load(self) -> dict[str, Any]:
+        """What the worker's pod says about its load."""
+        answer = _HTTP.get(f"http://127.0.0.1:{self.worker_internal}/internal/load")
+        return dict(answer.raise_for_status().json())
 
     def logs(self) -> str:
         return "\n".join(command.log for command in self.commands)

@@ -64,6 +64,10 @@ class PostgresServer:
         self._initialise()
         self.start()
 
+    def programs(self) -> Path:
+        """The folder of the server's programs."""
+        return _programs()
+
     def _initialise(self) -> None:
         password_file = self.folder / "password"
         password_file.write_text(self.password)
@@ -72,7 +76,7 @@ class PostgresServer:
             for path in (self.folder, password_file):
                 os.chown(path, owner.pw_uid, owner.pw_gid)
         command = [
-            str(_programs() / "initdb"),
+            str(self.programs() / "initdb"),
             f"--pgdata={self.folder / 'data'}",
             "--username=postgres",
             f"--pwfile={password_file}",
@@ -86,7 +90,7 @@ class PostgresServer:
     def start(self) -> None:
         log = (self.folder / "log").open("ab")
         command = [
-            str(_programs() / "postgres"),
+            str(self.programs() / "postgres"),
             f"-D{self.folder / 'data'}",
             f"-p{self.port}",
             "-clisten_addresses=127.0.0.1",
@@ -112,6 +116,13 @@ class PostgresServer:
             self._process.wait(30)
             self._process = None
 
+    def crash(self) -> None:
+        """SIGKILL every process of it, as when its node is lost."""
+        if self._process is not None:
+            self._signal_family(signal.SIGKILL)
+            self._process.wait(30)
+            self._process = None
+
     def freeze(self) -> None:
         """Let every process of it accept and never answer, as on a node that hangs."""
         self._signal_family(signal.SIGSTOP)
@@ -123,7 +134,8 @@ class PostgresServer:
         if self._process is not None:
             parent = psutil.Process(self._process.pid)
             for process in (parent, *parent.children(recursive=True)):
-                process.send_signal(how)
+                with suppress(psutil.NoSuchProcess):  # a backend may end by itself meanwhile
+                    process.send_signal(how)
 
     def __enter__(self) -> Self:
         return self
@@ -134,9 +146,10 @@ class PostgresServer:
 
 
 class RedisServer:
-    """A Redis-compatible server with one ACL user, as the managed one has; no default user."""
+    """A Redis-compatible server with an ACL user, as the managed one has; no default user."""
 
     username = "ie"
+    owner_name = "dba"
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="insight-redis-", dir="/var/tmp"))
@@ -146,6 +159,7 @@ class RedisServer:
         digest = sha256(self.password.encode()).hexdigest()
         (self.folder / "users.acl").write_text(
             f"user default off\nuser {self.username} on #{digest} ~* &* +@all -@admin -@dangerous +info\n"
+            f"user {self.owner_name} on #{digest} ~* &* +@all\n"
         )
         self.start()
 
@@ -159,6 +173,10 @@ class RedisServer:
 
     def client(self) -> "redis.Redis":
         return redis.Redis(port=self.port, username=self.username, password=self.password, socket_timeout=2)
+
+    def owner(self) -> "redis.Redis":
+        """A client that may do anything, as no engine may."""
+        return redis.Redis(port=self.port, username=self.owner_name, password=self.password, socket_timeout=2)
 
     def _answers(self) -> bool:
         try:

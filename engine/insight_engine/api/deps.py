@@ -7,6 +7,8 @@ from fastapi import Depends, Request
 from insight_engine.domain.errors import refused_token
 from insight_engine.domain.users import User
 from insight_engine.services.auth import AuthService
+from insight_engine.services.control import ControlService
+from insight_engine.services.exports import ResultService
 from insight_engine.services.health import HealthService
 from insight_engine.services.queries import QueryService
 from insight_engine.wiring import Api
@@ -28,6 +30,14 @@ async def _queries(services: ApiDep) -> QueryService:
     return services.queries
 
 
+async def _results(services: ApiDep) -> ResultService:
+    return services.results
+
+
+async def _control(services: ApiDep) -> ControlService:
+    return services.control
+
+
 async def _health(services: ApiDep) -> HealthService:
     return services.health
 
@@ -45,5 +55,7 @@ async def _current_user(request: Request, services: ApiDep) -> User:
 
 AuthDep = Annotated[AuthService, Depends(_auth)]
 QueriesDep = Annotated[QueryService, Depends(_queries)]
+ResultsDep = Annotated[ResultService, Depends(_results)]
+ControlDep = Annotated[ControlService, Depends(_control)]
 HealthDep = Annotated[HealthService, Depends(_health)]
 CurrentUser = Annotated[User, Depends(_current_user)]

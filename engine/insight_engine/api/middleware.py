@@ -10,7 +10,7 @@ from typing import Final
 from asgi_correlation_id import CorrelationIdMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from insight_engine.api.problems import problem_response
+from insight_engine.api.problems import problem, problem_response
 from insight_engine.domain.errors import TooLarge
 from insight_engine.domain.ids import is_correlation_id
 from insight_engine.metrics import REQUEST_SECONDS, REQUESTS
@@ -82,7 +82,7 @@ def _record(scope: Scope, status: int, seconds: float) -> None:
 
 
 class BodyLimitMiddleware:
-    """Refuses bodies over the cap, by their declared length or as soon as they pass it."""
+    """Refuses bodies over the cap, by their declared length or as soon as they pass it, and all but JSON."""
 
     def __init__(self, app: ASGIApp, max_bytes: int = MAX_BODY_BYTES) -> None:
         self._app, self._max = app, max_bytes
@@ -92,15 +92,18 @@ class BodyLimitMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        declared = dict(scope["headers"]).get(b"content-length", b"0")
+        headers = dict(scope["headers"])
+        declared = headers.get(b"content-length", b"0")
         if not declared.isdigit() or int(declared) > self._max:
             await self._refuse(scope, receive, send)
             return
         body = await self._read(receive)
         if body is None:
             await self._refuse(scope, receive, send)
-            return
-        await self._app(scope, _replay(body, receive), send)
+        elif body and scope["method"] == "POST" and not _is_json(headers.get(b"content-type", b"")):
+            await _refuse_type(scope, receive, send)
+        else:
+            await self._app(scope, _replay(body, receive), send)
 
     async def _read(self, receive: Receive) -> bytes | None:
         """The whole body, or None when it passes the cap."""
@@ -122,6 +125,15 @@ class BodyLimitMiddleware:
             "body_too_large", f"The request body is over {self._max // 1024} KiB: send a smaller one."
         )
         await problem_response(error)(scope, receive, send)
+
+
+def _is_json(content_type: bytes) -> bool:
+    return content_type.partition(b";")[0].strip().lower() == b"application/json"
+
+
+async def _refuse_type(scope: Scope, receive: Receive, send: Send) -> None:
+    detail = "The body must be JSON and say so: send the header Content-Type: application/json."
+    await problem(415, "unsupported_media_type", detail)(scope, receive, send)
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -1,4 +1,7 @@
-"""Every failure as problem+json (RFC 9457): a stable code, one sentence, the correlation id."""
+"""Every failure as problem+json (RFC 9457): a stable code, one sentence, the correlation id.
+
+docs/reference/problems.md lists every code; a test compares the two.
+"""
 
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
@@ -11,9 +14,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from insight_engine.domain import errors
+from insight_engine.domain.source_errors import SourceError
 from insight_engine.sqlguard import ReasonCode, Rejected
 from insight_engine.telemetry import get_logger, scrub
 
+PROBLEM_JSON: Final = "application/problem+json"
 STATUSES: Final[tuple[tuple[type[errors.EngineError], int], ...]] = (
     (errors.InvalidRequest, 422),
     (errors.TooLarge, 413),
@@ -21,11 +26,16 @@ STATUSES: Final[tuple[tuple[type[errors.EngineError], int], ...]] = (
     (errors.Forbidden, 403),
     (errors.NotFound, 404),
     (errors.NotReady, 409),
+    (errors.Conflict, 409),
     (errors.Gone, 410),
     (errors.Busy, 429),
     (errors.Unavailable, 503),
 )
-GRANT_CODES: Final = {ReasonCode.SCHEMA_NOT_GRANTED, ReasonCode.TABLE_NOT_GRANTED}
+GRANT_CODES: Final = {
+    ReasonCode.SCHEMA_NOT_GRANTED,
+    ReasonCode.TABLE_NOT_GRANTED,
+    ReasonCode.COLUMN_NOT_GRANTED,
+}
 RETRY_AFTER_S: Final = {429: "1", 503: "2"}
 
 
@@ -47,16 +57,33 @@ def problem(
         sent["Retry-After"] = RETRY_AFTER_S[status]
     if status == HTTPStatus.UNAUTHORIZED:
         sent["WWW-Authenticate"] = "Bearer"
-    return JSONResponse(body, status, sent, media_type="application/problem+json")
+    return JSONResponse(body, status, sent, media_type=PROBLEM_JSON)
 
 
 def problem_response(error: errors.EngineError) -> Response:
     """An expected failure."""
+    if isinstance(error, errors.ConfigurationError):
+        # Its sentence names files and settings: that is for the log, not for a caller.
+        get_logger("api").error("Could not serve a request as configured", reason=scrub(error.message))
+        return problem(503, "misconfigured", "The engine is not configured correctly. Tell its operator.")
     status = next((status for kind, status in STATUSES if isinstance(error, kind)), 500)
     extra: dict[str, Any] = {}
     if isinstance(error, errors.InvalidRequest) and error.problems:
         extra["errors"] = [{"field": found.field, "message": found.message} for found in error.problems]
     return problem(status, error.code, error.message, **extra)
+
+
+def reasons_of(error: Rejected) -> list[dict[str, Any]]:
+    """Why a statement was refused, each reason with its place in the text."""
+    return [
+        {
+            "code": reason.code.value,
+            "message": scrub(reason.message),
+            "line": reason.line,
+            "column": reason.column,
+        }
+        for reason in error.reasons
+    ]
 
 
 def rejected_response(error: Rejected) -> Response:
@@ -67,24 +94,26 @@ def rejected_response(error: Rejected) -> Response:
         status = 403
     elif codes == {ReasonCode.SYNTAX}:
         status = 400
-    reasons = [
-        {"code": reason.code.value, "message": reason.message, "line": reason.line, "column": reason.column}
-        for reason in error.reasons
-    ]
-    detail = "; ".join(reason.message for reason in error.reasons)
-    return problem(status, "sql_rejected", scrub(detail), reasons=reasons)
+    reasons = reasons_of(error)
+    detail = "; ".join(str(reason["message"]) for reason in reasons)
+    return problem(status, "sql_rejected", detail, reasons=reasons)
+
+
+def bad_json(detail: str) -> Response:
+    """A body that is no JSON, or JSON that could be read in two ways."""
+    return problem(400, "bad_json", detail)
 
 
 def _validation_response(found: Iterable[Mapping[str, Any]]) -> Response:
-    listed = list(found)
-    if any(entry["type"] == "json_invalid" for entry in listed):
-        return problem(400, "bad_json", "The request body is not JSON: check its quotes and commas.")
-    fields = [
-        {"field": ".".join(str(part) for part in entry["loc"][1:]) or "body", "message": entry["msg"]}
-        for entry in listed
-    ]
+    fields = [{"field": _field(entry["loc"]), "message": entry["msg"]} for entry in found]
     detail = "; ".join(f"{entry['field']}: {entry['message']}" for entry in fields)
     return problem(422, "invalid_request", detail, errors=fields)
+
+
+def _field(place: Iterable[object]) -> str:
+    """The path of a field; the names that pydantic gives to the branches of a union are left out."""
+    _, *parts = map(str, place)
+    return ".".join(part for part in parts if "[" not in part) or "body"
 
 
 HTTP_CODES: Final = {
@@ -99,6 +128,10 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(errors.EngineError)
     async def engine_error(_request: Request, error: errors.EngineError) -> Response:
         return problem_response(error)
+
+    @app.exception_handler(SourceError)
+    async def source_error(_request: Request, error: SourceError) -> Response:
+        return problem(502, error.code, scrub(error.message))
 
     @app.exception_handler(Rejected)
     async def rejected(_request: Request, error: Rejected) -> Response:

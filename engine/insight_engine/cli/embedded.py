@@ -1,30 +1,40 @@
 """`serve --embedded`: the whole engine in one process. Prepares its folder, then runs the same services."""
 
 import asyncio
-import base64
-import json
 import os
-import secrets
+import signal
+import socket
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from types import FrameType
+from typing import Final, NoReturn
 
 import uvicorn
 
 from insight_engine import wiring
-from insight_engine.api.app import create_app
+from insight_engine.api.app import Application, create_app
+from insight_engine.cli.embedded_folder import ADMIN, held, prepare
 from insight_engine.domain.errors import ConfigurationError
 from insight_engine.services.slot import Slot
 from insight_engine.settings import Settings
 from insight_engine.telemetry import configure_logging
 
-ADMIN: Final = "admin"
+BACKLOG: Final = 256
 DRAIN_S: Final = 5.0
 SLOTS: Final = 2
+_FIRST: Final = """\
+insight-engine: log in at {url} as {admin} with the password {password}
+insight-engine: it is shown only now; `insight-engine user set-password {admin} --data {folder}` sets another.
+Try it:
+  TOKEN=$(curl -s {url}/api/v1/auth/token -H 'content-type: application/json' \\
+    -d '{{"username": "{admin}", "password": "{password}"}}' \\
+    | sed 's/.*"access_token": *"\\([^"]*\\)".*/\\1/')
+  curl -s {url}/api/v1/queries -H "authorization: Bearer $TOKEN" -H 'content-type: application/json' \\
+    -d '{{"datasource": "sample", "sql": "SELECT country, count(*) AS n FROM customers GROUP BY country"}}'
+"""
 
 
 def embedded_settings(settings: Settings, data: Path | None) -> Settings:
@@ -35,90 +45,94 @@ def embedded_settings(settings: Settings, data: Path | None) -> Settings:
         settings,
         secrets_dir=folder / "secrets",
         sources_file=folder / "sources.json",
+        result_dir=folder / "results",
         worker_concurrency=SLOTS,
     )
 
 
 def serve_embedded(settings: Settings, *, data: Path | None, host: str, port: int | None) -> int:
-    """Prepare the folder and serve until interrupted; the exit code."""
+    """Prepare the folder and serve until interrupted; the exit code.
+
+    Raises:
+        ConfigurationError: the folder or the port cannot be used.
+    """
     configure_logging(settings.log_level)
+    # Taken over by the server while it serves, which raises them again once it has stopped.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
     settings = embedded_settings(settings, data)
-    password = prepare_folder(settings)
-    port = port or settings.api_port
-    config = uvicorn.Config(
-        create_app(lambda: _services(settings)),
-        host=host,
-        port=port,
-        log_config=None,
-        access_log=False,
-        lifespan="on",
-        timeout_graceful_shutdown=int(DRAIN_S),
-    )
-    server = uvicorn.Server(config)
-    if password is not None:
-        sys.stderr.write(
-            f"insight-engine: log in at http://{host}:{port} as {ADMIN} with the password {password}\n"
-            "insight-engine: it is shown only now; `insight-engine user set-password admin --data "
-            f"{settings.secrets_dir.parent}` sets another.\n"
+    folder = settings.secrets_dir.parent
+    with held(folder), _listening(host, port or settings.api_port) as listener:
+        password = prepare(settings)
+        app = create_app(lambda: _services(settings))
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="on",
+            timeout_graceful_shutdown=int(DRAIN_S),
         )
-        sys.stderr.flush()
-    server.run()
+        _greet(_url(host, listener), folder, password)
+        server = _Server(config, app)
+        server.run(sockets=[listener])
     return 0 if server.started else 1
 
 
-def prepare_folder(settings: Settings) -> str | None:
-    """Make keys, store, sample data and the first admin, whatever is missing; the admin's new password."""
-    from insight_engine.adapters.sample import write_sample
-    from insight_engine.adapters.store.migrate_sqlite import migrate_sqlite
-
-    folder = settings.secrets_dir.parent
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _once(settings.secrets_dir / "database" / "uri", lambda: f"sqlite:///{folder / 'insight.db'}")
-        _once(settings.secrets_dir / "jwt" / "keyset.json", _new_keyset)
-        write_sample(folder / "sample.sqlite")
-        _once(settings.sources_file, lambda: _sample_sources(folder / "sample.sqlite"))
-        migrate_sqlite(folder / "insight.db")
-    except OSError as error:
-        raise ConfigurationError(
-            "data_folder", f"{folder} cannot be used ({error.strerror}): name another with --data"
-        ) from None
-    password = secrets.token_urlsafe(15)
-    made = asyncio.run(wiring.make_first_admin(settings, ADMIN, password, datetime.now(UTC)))
-    return password if made else None
+def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(0)
 
 
-def _once(path: Path, text: "Callable[[], str]") -> None:
-    if path.exists():
-        return
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    fresh = path.with_suffix(".new")
-    fresh.touch(mode=0o600)
-    fresh.write_text(text())
-    fresh.replace(path)
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    """The port, taken before anything is prepared; callers who come early wait."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+            listener.listen(BACKLOG)
+        except OSError as error:
+            raise ConfigurationError(
+                "address",
+                f"Port {port} of {host} cannot be used ({error.strerror}): "
+                "choose others with --port and --host",
+            ) from None
+        yield listener
 
 
-def _new_keyset() -> str:
-    kid = secrets.token_urlsafe(12)
-    secret = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("=")
-    return json.dumps({"signing": kid, "keys": [{"kid": kid, "alg": "HS256", "secret": secret}]})
+def _url(host: str, listener: socket.socket) -> str:
+    return f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
 
 
-def _sample_sources(path: Path) -> str:
-    sample = {
-        "name": "sample",
-        "dialect": "sqlite",
-        "schemas": ["main"],
-        "roles": ["viewer", "analyst", "admin"],
-        "path": str(path),
-    }
-    return json.dumps({"sources": [sample]}, indent=2) + "\n"
+def _greet(url: str, folder: Path, password: str | None) -> None:
+    """Say where to go; on the very first start also how to get in."""
+    lines = [f"insight-engine: serving at {url}, data in {folder}; stop with Ctrl-C"]
+    if password is not None:
+        lines = [*lines, *_FIRST.format(url=url, folder=folder, admin=ADMIN, password=password).splitlines()]
+    sys.stderr.write("\n".join(lines) + "\n")
+    sys.stderr.flush()
+
+
+class _Server(uvicorn.Server):
+    """Tells the application first that it stops, so that no client is left waiting until it is cut off."""
+
+    def __init__(self, config: uvicorn.Config, app: Application) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop serving."""
+        self._app.leave()
+        await super().shutdown(sockets)
 
 
 @asynccontextmanager
 async def _services(settings: Settings) -> AsyncIterator[wiring.Api]:
     async with wiring.embedded(settings) as engine:
-        tasks = [asyncio.create_task(engine.housekeeper.run_forever())]
+        tasks = [
+            asyncio.create_task(engine.housekeeper.run_forever()),
+            asyncio.create_task(engine.control.run_forever()),
+        ]
         for slot in engine.slots:
             tasks += [asyncio.create_task(slot.poll_forever()), asyncio.create_task(_answer(engine, slot))]
         try:

@@ -20,8 +20,27 @@ from insight_engine.sqlguard.policies import POLICIES
 _OK, _CONFIGURATION = 0, 78
 
 
-class CatalogError(Exception):
-    """The file given by --schema does not hold a catalog."""
+_DESCRIPTION = """\
+Judges SQL statements by the policy that guards every data source. Opens no database, runs nothing.
+
+Reads one JSON object per line:   {"id": 1, "sql": "SELECT …", "parameters": [7]}
+  id          anything; it comes back with the verdict
+  sql         the statement
+  parameters  optional: a list for $1 and ?, an object for :name and $name
+
+Prints one JSON verdict per line, in the same order:
+  {"id": 1, "allowed": false, "reasons": [{"code": …, "message": …, "line": 1, "column": 8}], "tables": []}
+A line that cannot be read gets a verdict too, with the code bad_request."""
+_EPILOG = """\
+example:
+  echo '{"id": 1, "sql": "SELECT pg_sleep(9)"}' | insight-engine guard --dialect postgres
+
+Exit code: 0 whatever the verdicts; 2 for a dialect or an option that does not exist; 78 when a file given by
+--schema or --grants cannot be used."""
+
+
+class InputError(Exception):
+    """A file given by an option does not hold what it should."""
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -29,34 +48,67 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser(
         "guard",
         help="judge SQL statements",
-        description='Reads {"id": …, "sql": …} lines on stdin, prints one verdict per line on stdout.',
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--dialect", required=True, choices=[dialect.value for dialect in Dialect])
+    parser.add_argument(
+        "--dialect",
+        required=True,
+        type=_dialect,
+        metavar="D",
+        help=f"{_spoken_dialects()}; mysql is for MariaDB too",
+    )
     parser.add_argument(
         "--schema",
         metavar="S",
-        help="JSON file, schema → table → columns; without it every table but the database's own is granted",
+        help='JSON file, or the JSON itself: {"public": {"orders": ["id", "total"]}}.'
+        " Without it every table but the database's own is granted",
+    )
+    parser.add_argument(
+        "--grants",
+        metavar="G",
+        help='JSON file, or the JSON itself: {"schemas": ["public"], "tables": ["public.orders"],'
+        ' "columns": {"public.customers": ["id", "city"]}}, each optional; as in sources.json',
     )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Judge stdin; 0 whatever the verdicts, 78 when the schema file cannot be used."""
+    """Judge stdin; 0 whatever the verdicts, 78 when a file cannot be used."""
+    option = "--schema"
     try:
         catalog = None if args.schema is None else read_catalog(args.schema)
-    except CatalogError as error:
-        sys.stderr.write(f"--schema: {error}\n")
+        option = "--grants"
+        granted = None if args.grants is None else read_grants(args.grants)
+    except InputError as error:
+        sys.stderr.write(f"{option}: {error}\n")
         return _CONFIGURATION
     try:
-        judge_lines(sys.stdin.buffer, sys.stdout, Dialect(args.dialect), catalog)
+        judge_lines(sys.stdin.buffer, sys.stdout, args.dialect, catalog, granted)
     except BrokenPipeError:
         sys.stderr.close()
     return _OK
 
 
-def judge_lines(lines: BinaryIO, out: TextIO, dialect: Dialect, catalog: Catalog | None) -> None:
+def _spoken_dialects() -> str:
+    *most, last = (dialect.value for dialect in Dialect)
+    return f"{', '.join(most)} or {last}"
+
+
+def _dialect(name: str) -> Dialect:
+    try:
+        return Dialect(name)
+    except ValueError:
+        message = f"there is no policy for {name!r}, so nothing of it may run: use {_spoken_dialects()}"
+        raise argparse.ArgumentTypeError(message) from None
+
+
+def judge_lines(
+    lines: BinaryIO, out: TextIO, dialect: Dialect, catalog: Catalog | None, granted: Grants | None = None
+) -> None:
     """Write one verdict for each line that is not blank."""
-    source, grants = _source(dialect, catalog)
+    source, grants = _source(dialect, catalog, granted)
     for line in lines:
         if line.strip():
             out.write(json.dumps(_verdict(line, source, grants, catalog)) + "\n")
@@ -67,25 +119,57 @@ def read_catalog(text: str) -> Catalog:
     """The catalog in a JSON file, or in the text itself when it starts with a brace.
 
     Raises:
-        CatalogError: says what is wrong with it.
+        InputError: says what is wrong with it.
     """
     try:
-        content = json.loads(text if text.lstrip().startswith("{") else Path(text).read_text("utf-8"))
         return {
             schema: {table: tuple(str(c) for c in columns) for table, columns in tables.items()}
-            for schema, tables in content.items()
+            for schema, tables in _json(text).items()
         }
-    except OSError as error:
-        raise CatalogError(f"cannot read the file: {error.strerror}") from None
     except (ValueError, AttributeError, TypeError, RecursionError):
-        raise CatalogError('write JSON like {"public": {"orders": ["id", "total"]}}') from None
+        raise InputError('write JSON like {"public": {"orders": ["id", "total"]}}') from None
 
 
-def _source(dialect: Dialect, catalog: Catalog | None) -> tuple[DataSource, Grants]:
+def read_grants(text: str) -> Grants:
+    """The grants in a JSON file, or in the text itself; without `schemas`, every schema is granted.
+
+    Raises:
+        InputError: says what is wrong with them.
+    """
+    try:
+        content = _json(text)
+        unknown = sorted(set(content) - {"schemas", "tables", "columns"})
+        if unknown:
+            raise InputError(f"{unknown[0]!r} is no part of grants: use schemas, tables and columns")
+        schemas = content.get("schemas")
+        return Grants(
+            schemas=_names(schemas or []),
+            tables=_names(content.get("tables", [])),
+            columns={table: _names(columns) for table, columns in content.get("columns", {}).items()},
+            any_schema=schemas is None,
+        )
+    except (ValueError, AttributeError, TypeError, RecursionError):
+        raise InputError('write JSON like {"columns": {"public.customers": ["id", "city"]}}') from None
+
+
+def _names(listed: Any) -> frozenset[str]:
+    if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
+        raise TypeError
+    return frozenset(listed)
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text if text.lstrip().startswith("{") else Path(text).read_text("utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot read the file: {error.strerror}") from None
+
+
+def _source(dialect: Dialect, catalog: Catalog | None, granted: Grants | None) -> tuple[DataSource, Grants]:
     default = POLICIES[dialect].default_schema
     schemas = tuple(sorted(catalog or (default,), key=lambda name: name != default))
     source = DataSource("guard", dialect, schemas, frozenset(Role), path=None)
-    return source, Grants(frozenset(schemas), any_schema=catalog is None)
+    return source, granted or Grants(frozenset(schemas), any_schema=catalog is None)
 
 
 def _verdict(line: bytes, source: DataSource, grants: Grants, catalog: Catalog | None) -> dict[str, Any]:
@@ -98,7 +182,7 @@ def _verdict(line: bytes, source: DataSource, grants: Grants, catalog: Catalog |
         sql, parameters = request["sql"], request.get("parameters")
     tables: tuple[str, ...] = ()
     reasons: tuple[Reason, ...] = ()
-    if isinstance(sql, str) and isinstance(parameters, list | NoneType):
+    if isinstance(sql, str) and isinstance(parameters, list | dict | NoneType):
         try:
             tables = prepare(
                 sql,
@@ -111,7 +195,7 @@ def _verdict(line: bytes, source: DataSource, grants: Grants, catalog: Catalog |
         except Rejected as rejected:
             reasons = rejected.reasons
     else:
-        message = 'The line is not of the form {"id": …, "sql": "…"}.'
+        message = 'The line is not of the form {"id": …, "sql": "…", "parameters": […]}.'
         reasons = (Reason(ReasonCode.BAD_REQUEST, message),)
     return {
         "id": identifier,

@@ -30,14 +30,15 @@ class JsonLogger(Logger):  # type: ignore[misc]
 class GunicornServer(BaseApplication):  # type: ignore[misc]
     """Serves one ASGI application in several processes."""
 
-    def __init__(self, application: Any, settings: Settings, folder: RunFolder, port: int) -> None:
+    def __init__(
+        self, application: Any, settings: Settings, folder: RunFolder, port: int, internal: InternalServer
+    ) -> None:
         self._application, self._settings = application, settings
-        self._folder, self._port = folder, port
+        self._folder, self._port, self._internal = folder, port, internal
         super().__init__()
 
     def load_config(self) -> None:
         """Set what differs from gunicorn's defaults."""
-        internal = InternalServer(self._folder, self._settings.internal_port)
         chosen = {
             "bind": f"0.0.0.0:{self._port}",
             "workers": self._settings.api_processes,
@@ -51,7 +52,7 @@ class GunicornServer(BaseApplication):  # type: ignore[misc]
             "tmp_upload_dir": str(self._folder.path),
             "control_socket_disable": True,
             "logger_class": JsonLogger,
-            "when_ready": lambda _server: internal.start(),
+            "when_ready": lambda _server: self._internal.start(),
             "child_exit": self._forget_child,
         }
         for name, value in chosen.items():

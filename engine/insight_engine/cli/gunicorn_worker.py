@@ -1,10 +1,13 @@
 """gunicorn's ASGI worker, leaving promptly: at a stop it closes the connections on which no request runs.
 
+The application hears of it first, and answers those who wait for a query.
+
 gunicorn 27.0 counts an idle keep-alive connection as work in flight and waits for it until its graceful
 timeout, so a load balancer's idle connections would hold every rollout up by that long.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, ClassVar, Final
 from weakref import WeakSet
 
@@ -33,7 +36,23 @@ class TrackedProtocol(ASGIProtocol):  # type: ignore[misc]
 class PromptWorker(gasgi.ASGIWorker):  # type: ignore[misc]
     """The worker class to give to gunicorn."""
 
+    _leaving: ClassVar[list[Callable[[], None]]] = []
+
+    @classmethod
+    def on_leaving(cls, call: Callable[[], None]) -> None:
+        """Have this called, on the event loop, as soon as the process is told to stop."""
+        cls._leaving.append(call)
+
+    def handle_exit_signal(self) -> None:
+        """Stop, and tell requests that wait for something to answer now: SIGTERM."""
+        super().handle_exit_signal()
+        for call in self._leaving:
+            call()
+
     async def _shutdown(self) -> None:
+        leave = getattr(self.asgi, "leave", None)
+        if leave is not None:  # gunicorn puts another application there when ours could not be loaded
+            leave()
         closing = asyncio.ensure_future(_close_idle())
         try:
             await super()._shutdown()

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from insight_engine.cli.start import internal_server, run_folder
 from insight_engine.settings import Settings
 
 if TYPE_CHECKING:
@@ -51,31 +52,40 @@ def run(args: Any) -> int:
 
 
 def _serve(settings: Settings, port: int) -> int:
-    from insight_engine import runtime, telemetry
+    from insight_engine import telemetry
 
     telemetry.configure_logging(settings.log_level)
-    folder = runtime.prepare(settings.tmp_dir)
+    with run_folder(settings) as folder:
+        from insight_engine import wiring
+        from insight_engine.api.app import create_app
+        from insight_engine.cli.gunicorn_server import GunicornServer
 
-    from insight_engine import wiring
-    from insight_engine.api.app import create_app
-    from insight_engine.cli.gunicorn_server import GunicornServer
-
-    wiring.check_api(settings)
-
-    @asynccontextmanager
-    async def services() -> "AsyncIterator[Api]":
-        async with wiring.api(settings) as api:
-            ticking = asyncio.create_task(_tick(api, folder))
-            try:
-                yield api
-            finally:
-                ticking.cancel()
-
-    try:
-        GunicornServer(create_app(services), settings, folder, port).run()
-    finally:
-        folder.remove()
+        wiring.check_api(settings)
+        internal = internal_server(settings, folder)
+        application = create_app(lambda: _services(settings, folder))
+        GunicornServer(application, settings, folder, port, internal).run()
     return 0
+
+
+@asynccontextmanager
+async def _services(settings: Settings, folder: "RunFolder") -> "AsyncIterator[Api]":
+    """What one gunicorn child needs, and what it does besides serving."""
+    from insight_engine import wiring
+    from insight_engine.cli.gunicorn_worker import PromptWorker
+    from insight_engine.load import keep_figures
+
+    async with wiring.api(settings) as api:
+        PromptWorker.on_leaving(api.queries.leaving.set)
+        tasks = [
+            asyncio.create_task(_tick(api, folder)),
+            asyncio.create_task(keep_figures(api.load, folder)),
+        ]
+        try:
+            yield api
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _tick(api: "Api", folder: "RunFolder") -> None:

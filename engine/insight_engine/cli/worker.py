@@ -3,10 +3,13 @@
 import os
 from typing import TYPE_CHECKING, Any
 
+from insight_engine.cli.start import internal_server, run_folder
 from insight_engine.settings import Settings
 
 if TYPE_CHECKING:
     import argparse
+
+    from insight_engine.runtime import RunFolder
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -24,18 +27,23 @@ def run(args: Any) -> int:
     """Run the sub-command; the exit code."""
     del args
     settings = Settings.from_env(os.environ)
-    from insight_engine import runtime, telemetry
+    from insight_engine import telemetry
 
     telemetry.configure_logging(settings.log_level)
-    folder = runtime.prepare(settings.tmp_dir)
+    with run_folder(settings) as folder:
+        return _work(settings, folder)
 
+
+def _work(settings: Settings, folder: "RunFolder") -> int:
     from insight_engine import wiring
-    from insight_engine.internal import InternalServer
+    from insight_engine.adapters.config.secrets import read_set
+    from insight_engine.internal import Drain
     from insight_engine.worker.main import QueryWorker
 
+    def token() -> str | None:
+        return (read_set(settings.secrets_dir, "internal") or {}).get("token")
+
     wiring.check_worker(settings)
-    InternalServer(folder, settings.internal_port).start()
-    try:
-        return QueryWorker(settings, folder).run()
-    finally:
-        folder.remove()
+    worker = QueryWorker(settings, folder)
+    internal_server(settings, folder, Drain(token, worker.rest)).start()
+    return worker.run()

@@ -16,6 +16,8 @@ class SourceCredential:
         dbname: database to open.
         username: login role.
         password: its password.
+        sslmode: `disable`, `require`, `verify-ca` or `verify-full`; None is the driver's own default.
+        ca_pem: certificates, as PEM text, of the authorities that may sign the server's own.
     """
 
     uri: str | None = field(default=None, repr=False)
@@ -24,3 +26,5 @@ class SourceCredential:
     dbname: str | None = field(default=None, repr=False)
     username: str | None = field(default=None, repr=False)
     password: str | None = field(default=None, repr=False)
+    sslmode: str | None = field(default=None, repr=False)
+    ca_pem: str | None = field(default=None, repr=False)

@@ -63,6 +63,10 @@ class NotReady(EngineError):
     """The thing exists but has not come that far yet."""
 
 
+class Conflict(EngineError):
+    """The request contradicts an earlier one of the same name."""
+
+
 class Gone(EngineError):
     """The thing existed and no longer does."""
 

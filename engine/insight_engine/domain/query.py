@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+Scalar = str | int | float | bool | None
+"""A parameter's value as the API takes it."""
+
 
 class QueryState(StrEnum):
     """Where a query is in its life; every move is a compare-and-set in the store."""

@@ -31,6 +31,13 @@ class SourceRefusedCredentials(SourceError):  # noqa: N818 - says what happened
     code = "source_refused_credentials"
 
 
+class SourceBusy(SourceError):  # noqa: N818 - says what happened
+    """All connections that this source may have were in use until the query's time was up."""
+
+    code = "source_busy"
+    retriable = True
+
+
 class SourceMisconfigured(SourceError):  # noqa: N818 - says what happened
     """The source's own settings cannot work: no path, no credential, no schema."""
 

@@ -2,14 +2,18 @@
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from insight_engine.domain.query import QueryLimits
 
 CHUNK_ROWS: Final = 16_384
 CHUNK_BYTES: Final = 2 * 1024 * 1024
+FIRST_ROWS: Final = 1024
+"""Rows of the first chunk of a large result: who opens it reads a page of about as many."""
+NESTED_ROWS: Final = 256
 _OPTIONS: Final = pa.ipc.IpcWriteOptions(compression="lz4")
 SMALL_BYTES: Final = 4096
 
@@ -48,10 +52,62 @@ def chunks_of(batches: Iterator[pa.RecordBatch], limits: QueryLimits) -> Generat
 
 
 def _pieces(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    first = True
     for batch in batches:
-        step = _rows_per_chunk(batch)
-        for start in range(0, max(batch.num_rows, 1), step):
-            yield from _halved(batch.slice(start, step))
+        for plain in _without_dictionaries(batch):
+            start = FIRST_ROWS if first and plain.num_rows > CHUNK_ROWS // 2 else 0
+            if start:
+                yield from _halved(plain.slice(0, start))
+            step, first = _rows_per_chunk(plain), False
+            for offset in range(start, max(plain.num_rows, 1), step):
+                yield from _halved(plain.slice(offset, step))
+
+
+def _without_dictionaries(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """The batch with every value written out, in parts: a reader holds each as often as it occurs."""
+    kinds = [_written_out(kind) for kind in batch.schema.types]
+    if kinds == batch.schema.types:
+        yield batch
+        return
+    schema = pa.schema([field.with_type(kind) for field, kind in zip(batch.schema, kinds, strict=True)])
+    step = min(_rows_written_out(column) for column in batch.columns)
+    for start in range(0, max(batch.num_rows, 1), step):
+        yield batch.slice(start, step).cast(schema)
+
+
+def _written_out(kind: Any) -> Any:
+    """The type without dictionaries."""
+    if pa.types.is_dictionary(kind):
+        return kind.value_type
+    if pa.types.is_list(kind):
+        return pa.list_(kind.value_field.with_type(_written_out(kind.value_type)))
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_written_out(field.type)) for field in kind])
+    return kind
+
+
+def _rows_written_out(column: Any) -> int:
+    """Rows of it that are not too large however often its longest value occurs in them."""
+    kind = column.type
+    if not pa.types.is_dictionary(kind):
+        return CHUNK_ROWS if _written_out(kind) == kind else NESTED_ROWS
+    values = column.dictionary
+    if not len(values) or not _has_length(kind.value_type):
+        return CHUNK_ROWS
+    longest = pc.max(pc.binary_length(values)).as_py() or 0
+    return max(1, min(CHUNK_ROWS, CHUNK_BYTES // max(1, longest)))
+
+
+def _has_length(kind: Any) -> bool:
+    return any(
+        fits(kind)
+        for fits in (
+            pa.types.is_string,
+            pa.types.is_large_string,
+            pa.types.is_binary,
+            pa.types.is_large_binary,
+        )
+    )
 
 
 def _halved(piece: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
@@ -88,7 +144,8 @@ def _serialised(batch: pa.RecordBatch) -> bytes:
     options = _OPTIONS if batch.nbytes > SMALL_BYTES else None
     with pa.ipc.new_stream(sink, batch.schema, options=options) as writer:
         writer.write_batch(batch)
-    return bytes(sink.getvalue().to_pybytes())
+    data: bytes = sink.getvalue().to_pybytes()
+    return data
 
 
 def _end(batches: Iterator[pa.RecordBatch]) -> None:

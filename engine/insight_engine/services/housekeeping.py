@@ -1,20 +1,36 @@
 """What one process per instance does for all: end what nobody holds, ring what was not, drop old results."""
 
 import asyncio
+import math
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
 from insight_engine.domain.errors import EngineError
-from insight_engine.domain.jobs import MAX_ATTEMPTS
-from insight_engine.ports import Chunks, Doorbell, Jobs, Leadership, Outbox, Term, Wakeups
+from insight_engine.domain.jobs import MAX_LOSSES, RESULT_LIFETIME_S
+from insight_engine.ports import (
+    Chunks,
+    Doorbell,
+    History,
+    Jobs,
+    Leadership,
+    Outbox,
+    Term,
+    Wakeups,
+)
 from insight_engine.telemetry import get_logger
 
 ROUND_S: Final = 2.0
 CANDIDACY_S: Final = 5.0
 OVERDUE_S: Final = 2.0
 SWEEP_LIMIT: Final = 500
-KEEP_DAYS: Final = 2
+BATCH: Final = 500
+BATCHES: Final = 20
+"""Batches of one kind in one round: what is left waits for the next."""
+LONGEST_QUERY_S: Final = 4 * 3600
+DAY_S: Final = 86_400
+REQUESTS_KEPT_S: Final = 3600
 DROP_EVERY_S: Final = 600.0
 
 
@@ -28,6 +44,9 @@ class Housekeeper:
     leadership: Leadership
     doorbell: Doorbell
     wakeups: Wakeups
+    history: History | None = None
+    result_ttl_s: float = RESULT_LIFETIME_S
+    history_days: int = 30
 
     async def run_forever(self) -> None:
         """Lead when possible; never ends by itself, whatever fails."""
@@ -48,17 +67,16 @@ class Housekeeper:
         while await term.still_held():
             await self.reap()
             await self.sweep()
+            await self.expire()
             if time.monotonic() - dropped > DROP_EVERY_S:
-                await self.chunks.drop_expired(keep_days=KEEP_DAYS)
+                await self.forget()
                 dropped = time.monotonic()
             await asyncio.sleep(ROUND_S)
 
     async def reap(self) -> None:
         """Give queries whose worker is gone another attempt, or end them."""
-        for query_id in await self.jobs.reap(max_attempts=MAX_ATTEMPTS):
-            get_logger("housekeeping").warning(
-                "Failed a query: its workers were lost", query_id=str(query_id)
-            )
+        for query_id in await self.jobs.reap(max_losses=MAX_LOSSES, limit=BATCH):
+            get_logger("housekeeping").warning("Ended a query: its workers were lost", query_id=str(query_id))
             await self.wakeups.announce(query_id)
 
     async def sweep(self) -> None:
@@ -70,3 +88,24 @@ class Housekeeper:
             rung.append(query_id)
         if rung:
             await self.outbox.clear(rung)
+
+    async def expire(self) -> None:
+        """Say of results whose time is over that they are."""
+        if (history := self.history) is not None:
+            await _in_batches(lambda: history.expire_results(limit=BATCH))
+
+    async def forget(self) -> None:
+        """Drop what is kept for a while only: chunks, rows of queries, control requests."""
+        # A query is filed under the day of its claim, may run into the next one, and is read after that.
+        days = math.ceil((self.result_ttl_s + LONGEST_QUERY_S) / DAY_S)
+        if (history := self.history) is not None:
+            older_than_s = self.history_days * DAY_S
+            await _in_batches(lambda: history.forget_queries(older_than_s=older_than_s, limit=BATCH))
+            await _in_batches(lambda: history.forget_requests(older_than_s=REQUESTS_KEPT_S, limit=BATCH))
+        await self.chunks.drop_expired(keep_days=days)
+
+
+async def _in_batches(step: Callable[[], Awaitable[int]]) -> None:
+    for _ in range(BATCHES):
+        if await step() < BATCH:
+            return

@@ -1,24 +1,31 @@
-"""Taking in a query, waiting for it, and reading its result. The API's side of a query's life."""
+"""Taking in a query, following it, ending it, and reading its result. The API's side of a query's life."""
 
 import asyncio
 import time
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Final
+from hashlib import sha256
+from typing import Final, Literal
 from uuid import UUID
 
-from insight_engine.domain.errors import Forbidden, Gone, NotFound, NotReady, TooLarge
+from insight_engine.domain.errors import Conflict, Forbidden, Gone, NotFound, NotReady
 from insight_engine.domain.ids import uuid7
-from insight_engine.domain.jobs import Job, NewJob
+from insight_engine.domain.jobs import Job, NewJob, Parameters, Submitted
 from insight_engine.domain.query import QueryLimits, QueryState
-from insight_engine.domain.sources import DataSource, Grants, Role
+from insight_engine.domain.sources import DataSource, Role
 from insight_engine.domain.users import User
+from insight_engine.metrics import QUERIES_SHARED
 from insight_engine.ports import Chunks, Doorbell, Jobs, Outbox, SourceCatalog, Wakeup, Wakeups
+from insight_engine.services.cancelling import Canceller
+from insight_engine.services.catalogs import CatalogService
+from insight_engine.services.control import ControlService
+from insight_engine.services.judging import Judge, canonical, fingerprint
 from insight_engine.services.results import Page, Position, read_page
-from insight_engine.sqlguard import prepare
+from insight_engine.services.ringing import Background, Ringer
+from insight_engine.sqlguard import PreparedQuery
 from insight_engine.telemetry import get_logger
 
-MAX_SQL_BYTES: Final = 64 * 1024
 FIRST_POLL_S: Final = 0.25
 LAST_POLL_S: Final = 1.0
 
@@ -29,6 +36,9 @@ class Submission:
 
     Attributes:
         wait_s: seconds the caller is ready to wait for the end.
+        on_wait_timeout: what becomes of the query when the caller has waited that long, or is gone.
+        max_age_s: seconds that an existing result may be old to be taken; 0 for a new one.
+        idempotency_key: the caller's name for this request; repeating it makes no second query.
     """
 
     datasource: str
@@ -36,6 +46,10 @@ class Submission:
     limits: QueryLimits
     wait_s: float
     correlation_id: str
+    parameters: Parameters = None
+    on_wait_timeout: Literal["continue", "cancel"] = "continue"
+    max_age_s: float = 0.0
+    idempotency_key: str | None = None
 
 
 class QueryService:
@@ -49,11 +63,16 @@ class QueryService:
         catalog: SourceCatalog,
         doorbell: Doorbell,
         wakeups: Wakeups,
+        catalogs: CatalogService | None = None,
+        control: ControlService | None = None,
     ) -> None:
-        self._jobs, self._outbox, self._chunks = jobs, outbox, chunks
-        self._catalog, self._doorbell, self._wakeups = catalog, doorbell, wakeups
-        self._rung: list[UUID] = []
-        self._ringing: set[asyncio.Task[None]] = set()
+        self._jobs, self._chunks, self._catalog, self._wakeups = jobs, chunks, catalog, wakeups
+        self._background = Background()
+        self._ringer = Ringer(doorbell, outbox, self._background)
+        self._canceller = Canceller(jobs, wakeups, self._ringer.ring, control)
+        self._judge = Judge(catalog, catalogs, control)
+        self.leaving = asyncio.Event()
+        """Set when this process is told to stop: who waits is answered at once."""
 
     def sources(self, user: User) -> list[DataSource]:
         """The sources this user may query, by name."""
@@ -62,70 +81,90 @@ class QueryService:
             key=lambda s: s.name,
         )
 
-    async def submit(self, user: User, asked: Submission) -> Job:
+    async def judge(
+        self, user: User, datasource: str, sql: str, parameters: Parameters, limits: QueryLimits
+    ) -> PreparedQuery:
+        """Judge a statement as `submit` does; see `Judge.judge` for what it raises."""
+        return await self._judge.judge(user, datasource, sql, parameters, limits)
+
+    async def submit(self, user: User, asked: Submission) -> Submitted:
         """Judge, accept and wait for a query; the job as it stands after at most `wait_s`.
 
         Raises:
-            Forbidden: the user may not write SQL, or not for that source.
+            Forbidden: the user may not write SQL.
             NotFound: no such source for this user.
-            TooLarge: the statement is too long.
+            TooLarge: the statement or its parameters are too long.
             Rejected: the SQL guard refuses it.
+            Conflict: the idempotency key was used for another request.
             Unavailable: the database could not take it: it was not accepted.
         """
-        source = self._source_for(user, asked)
-        prepared = prepare(asked.sql, source=source, grants=grants(source), limits=asked.limits)
-        new = NewJob(
-            id=uuid7(),
-            user_id=user.id,
-            datasource=source.name,
-            sql=asked.sql,
-            limits=asked.limits,
-            policy_digest=prepared.policy_digest,
-            correlation_id=asked.correlation_id,
-        )
+        prepared = await self.judge(user, asked.datasource, asked.sql, asked.parameters, asked.limits)
+        new = _new_job(user, asked, prepared)
         async with self._wakeups.expect(new.id) as wakeup:
-            job = await self._jobs.submit(new)
-            get_logger("queries").info("Accepted a query", query_id=str(job.id), datasource=source.name)
-            self._ring(job)
-            return await self._wait(job, wakeup, asked.wait_s)
+            submitted = await self._accepted(new)
+            if not submitted.replayed:
+                return replace(submitted, job=await self._waited(submitted.job, wakeup, asked))
+        async with self._wakeups.expect(submitted.job.id) as wakeup:
+            return replace(submitted, job=await self._waited(submitted.job, wakeup, asked))
 
-    def _source_for(self, user: User, asked: Submission) -> DataSource:
-        if not user.is_at_least(Role.ANALYST):
-            raise Forbidden("role_too_low", "Writing SQL needs the role analyst or admin.")
-        if len(asked.sql.encode(errors="surrogatepass")) > MAX_SQL_BYTES:
-            raise TooLarge("sql_too_long", f"sql is longer than {MAX_SQL_BYTES // 1024} KiB: shorten it.")
-        source = self._catalog.all().get(asked.datasource)
-        if source is None or not user.may_query(source):
-            raise NotFound(
-                "unknown_datasource",
-                "There is no such data source for you: GET /api/v1/datasources lists yours.",
-            )
-        return source
+    async def _accepted(self, new: NewJob) -> Submitted:
+        submitted = await self._jobs.submit(new)
+        job = submitted.job
+        log = get_logger("queries").bind(query_id=str(job.id), datasource=job.datasource)
+        if submitted.replayed:
+            if job.request_digest != new.request_digest:
+                raise Conflict(
+                    "idempotency_key_reused",
+                    "The Idempotency-Key was used for another request: use a new one for each request.",
+                )
+            log.info("Recognised a repeated request")
+            QUERIES_SHARED.labels("request").inc()
+        elif job.cached:
+            log.info("Answered a query from an earlier result", result_id=str(job.result_id))
+            QUERIES_SHARED.labels("result").inc()
+        elif job.leader_id is not None:
+            log.info("Joined a query to an equal one in flight", leader_id=str(job.leader_id))
+            QUERIES_SHARED.labels("in_flight").inc()
+        else:
+            log.info("Accepted a query")
+            self._ringer.ring(job.id, job.correlation_id)
+        return submitted
 
-    def _ring(self, job: Job) -> None:
-        # Not awaited: the job is safe in the outbox, and a slow broker must not slow the answer.
-        task = asyncio.get_running_loop().create_task(self._ring_once(job))
-        self._ringing.add(task)
-        task.add_done_callback(self._ringing.discard)
-
-    async def _ring_once(self, job: Job) -> None:
-        if await self._doorbell.ring(job.id, job.correlation_id):
-            self._rung.append(job.id)
+    async def _waited(self, job: Job, wakeup: Wakeup, asked: Submission) -> Job:
+        try:
+            job = await self._wait(job, wakeup, asked.wait_s)
+        except asyncio.CancelledError:
+            if asked.on_wait_timeout == "cancel":  # the client is gone
+                self._background.start(self._canceller.cancel(job))
+            raise
+        if job.state.is_final or asked.on_wait_timeout != "cancel" or self.leaving.is_set():
+            return job
+        return await self._canceller.cancel(job)
 
     async def forget_rung(self) -> None:
         """Clear the outbox of what was rung; called now and then, as losing it only rings twice."""
-        if rung := self._rung:
-            self._rung = []
-            await self._outbox.clear(rung)
+        await self._ringer.forget_rung()
 
     async def _wait(self, job: Job, wakeup: Wakeup, wait_s: float) -> Job:
         deadline = time.monotonic() + wait_s
         pause = FIRST_POLL_S
         while not job.state.is_final and (left := deadline - time.monotonic()) > 0:
-            await wakeup.wait(min(left, pause))
+            await self._changed(wakeup, min(left, pause))
+            if self.leaving.is_set():
+                return job
             pause = min(pause * 1.5, LAST_POLL_S)
             job = await self._jobs.get(job.id) or job
         return job
+
+    async def _changed(self, wakeup: Wakeup, timeout_s: float) -> None:
+        """Wait for a change, for the end of this process, or for the time to poll."""
+        waiting = asyncio.ensure_future(wakeup.wait(timeout_s))
+        leaving = asyncio.ensure_future(self.leaving.wait())
+        try:
+            await asyncio.wait((waiting, leaving), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+            leaving.cancel()
 
     async def get(self, user: User, query_id: UUID) -> Job:
         """A job of this user, or of anybody for an admin.
@@ -135,11 +174,63 @@ class QueryService:
         """
         job = await self._jobs.get(query_id)
         if job is None or (job.user_id != user.id and not user.is_at_least(Role.ADMIN)):
-            raise NotFound("unknown_query", "There is no such query of yours.")
+            raise _unknown_query()
         return job
 
-    async def page(self, user: User, query_id: UUID, cursor: str | None, limit: int) -> tuple[Job, Page]:
-        """Some rows of the result of a succeeded query of this user.
+    async def list(
+        self,
+        user: User,
+        *,
+        state: QueryState | None,
+        datasource: str | None,
+        everyone: bool,
+        before: UUID | None,
+        limit: int,
+    ) -> Sequence[Job]:
+        """The user's queries, newest first, or everyone's for an admin; `before` is the last id of a page.
+
+        Raises:
+            Forbidden: everyone's are asked for by somebody who is no admin.
+        """
+        if everyone and not user.is_at_least(Role.ADMIN):
+            raise Forbidden("role_too_low", "Seeing everyone's queries needs the role admin.")
+        return await self._jobs.find(
+            user_id=None if everyone else user.id,
+            state=state,
+            datasource=datasource,
+            before=before,
+            limit=limit,
+        )
+
+    async def cancel(self, user: User, query_id: UUID) -> Job:
+        """End a query of this user, or of anybody for an admin; returns once its database has let go.
+
+        That is waited for 10 s; a query that has ended stays as it is.
+
+        Raises:
+            NotFound: there is none that is this user's to end.
+        """
+        return await self._canceller.cancel(await self.get(user, query_id))
+
+    async def changes(self, user: User, query_id: UUID) -> AsyncIterator[Job]:
+        """The job as it is, and again whenever it changed, until it has ended or this process stops.
+
+        Raises:
+            NotFound: there is none that is this user's to see.
+        """
+        seen: Job | None = None
+        async with self._wakeups.expect(query_id) as wakeup:
+            while True:
+                job = await self.get(user, query_id)
+                if job != seen:
+                    seen = job
+                    yield job
+                if job.state.is_final or self.leaving.is_set():
+                    return
+                await self._changed(wakeup, LAST_POLL_S)
+
+    async def result_of(self, user: User, query_id: UUID) -> Job:
+        """A job of this user whose result can be read.
 
         Raises:
             NotFound: it is not this user's query.
@@ -148,19 +239,45 @@ class QueryService:
         """
         job = await self._jobs.get(query_id)
         if job is None or job.user_id != user.id:
-            raise NotFound("unknown_query", "There is no such query of yours.")
+            raise _unknown_query()
         _require_result(job)
+        return job
+
+    async def page(self, user: User, query_id: UUID, cursor: str | None, limit: int) -> tuple[Job, Page]:
+        """Some rows of a result; raises what `result_of` does."""
+        job = await self.result_of(user, query_id)
         start = Position.decode(cursor) if cursor else Position()
         try:
             return job, await read_page(self._chunks, job, start, limit)
         except Gone as gone:
-            await self._jobs.expire(job.id, gone.code, gone.message)
+            await self.lost(job, gone)
             raise
 
+    async def lost(self, job: Job, gone: Gone) -> None:
+        """Note that a result proved lost: nobody shall be given it any more."""
+        await self._jobs.expire(job.id, gone.code, gone.message)
 
-def grants(source: DataSource) -> Grants:
-    """What a user who may query a source may read of it."""
-    return Grants(schemas=frozenset(source.schemas))
+
+def _new_job(user: User, asked: Submission, prepared: PreparedQuery) -> NewJob:
+    facts = (asked.datasource, asked.sql, canonical(asked.parameters), asked.limits, asked.max_age_s)
+    return NewJob(
+        id=uuid7(),
+        user_id=user.id,
+        datasource=asked.datasource,
+        sql=asked.sql,
+        limits=asked.limits,
+        policy_digest=prepared.policy_digest,
+        correlation_id=asked.correlation_id,
+        parameters=asked.parameters,
+        idempotency_key=asked.idempotency_key,
+        request_digest=sha256(repr(facts).encode(errors="surrogatepass")).hexdigest(),
+        fingerprint=fingerprint(user, prepared, asked.parameters),
+        max_age_s=asked.max_age_s,
+    )
+
+
+def _unknown_query() -> NotFound:
+    return NotFound("unknown_query", "There is no such query of yours.")
 
 
 def _require_result(job: Job) -> None:

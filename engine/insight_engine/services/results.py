@@ -1,18 +1,25 @@
-"""Pages of a result, read chunk by chunk: at most one chunk and one page are held at a time."""
+"""Results read back chunk by chunk: at most a chunk or two and one page are held at a time."""
 
 import asyncio
 import base64
 import re
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from functools import partial
+from typing import Any, Final, NamedTuple, TypeVar
 
 import pyarrow as pa
 
 from insight_engine.domain.errors import Gone, InvalidRequest
 from insight_engine.domain.jobs import Job
 from insight_engine.ports import Chunks
-from insight_engine.services.values import column_values, type_name
+from insight_engine.services.formats import Writer
+from insight_engine.services.formats.as_json import rows_of
+from insight_engine.services.values import type_name
 
+T = TypeVar("T")
 MAX_PAGE_ROWS: Final = 10_000
 MAX_PAGE_BYTES: Final = 4 * 1024 * 1024
 """A page ends with the chunk that passes this many bytes, counted as they are in memory."""
@@ -21,12 +28,26 @@ INLINE_BYTES: Final = 16 * 1024
 """Chunks up to this size are decoded on the event loop: quicker than handing them to a thread."""
 
 
+_POOL: Final = ThreadPoolExecutor(2, "results")
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """Some rows of a result, ready for JSON."""
 
     columns: tuple[tuple[str, str], ...]
-    rows: list[list[Any]]
+    rows: list[tuple[Any, ...]]
+    next_cursor: str | None
+
+
+class Cut(NamedTuple):
+    """Some rows of a result, as they are stored.
+
+    Attributes:
+        tables: at least one, if only an empty one that carries the schema.
+    """
+
+    tables: list[pa.Table]
     next_cursor: str | None
 
 
@@ -35,13 +56,10 @@ class Part(NamedTuple):
 
     Attributes:
         held: rows the whole chunk holds.
-        size: bytes of these rows, not compressed.
     """
 
-    columns: tuple[tuple[str, str], ...]
-    rows: list[list[Any]]
+    table: pa.Table
     held: int
-    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +91,10 @@ class Position:
             )
         return cls(int(found[1]), int(found[2]))
 
+    def within(self, total: int) -> "Position":
+        """The same, but in the last of `total` chunks when past it: its schema is still to be told."""
+        return self if self.seq < total else Position(max(total - 1, 0), 10**9)
+
 
 async def read_page(chunks: Chunks, job: Job, start: Position, limit: int) -> Page:
     """The rows from `start`, at most `limit`, fewer when they are large.
@@ -80,35 +102,88 @@ async def read_page(chunks: Chunks, job: Job, start: Position, limit: int) -> Pa
     Raises:
         Gone: a chunk is missing: the result was lost with its store.
     """
+    cut = await read_cut(chunks, job, start, limit)
+    schema = cut.tables[0].schema
+    rows = [row for table in cut.tables for row in rows_of(table)]
+    return Page(tuple((field.name, type_name(field.type)) for field in schema), rows, cut.next_cursor)
+
+
+async def read_cut(chunks: Chunks, job: Job, start: Position, limit: int) -> Cut:
+    """The same rows, as they are stored.
+
+    Raises:
+        Gone: a chunk is missing: the result was lost with its store.
+    """
     total = job.chunk_count or 0
-    position, rows, size = start, list[list[Any]](), 0
-    columns: tuple[tuple[str, str], ...] = ()
-    while position.seq < total and len(rows) < limit and size < MAX_PAGE_BYTES:
-        data = await chunks.get(job, position.seq)
-        if data is None:
-            raise Gone("result_lost", "The result was lost with its store. Submit the query again.")
-        want = limit - len(rows)
-        part = await _decoded(data, position.offset, want)
-        columns = part.columns
-        rows += part.rows
-        size += part.size
-        taken = position.offset + len(part.rows)
+    position, tables, rows, size = start.within(total), list[pa.Table](), 0, 0
+    while not tables or (position.seq < total and rows < limit and size < MAX_PAGE_BYTES):
+        part = await _part(await chunks.get(job, position.seq), position.offset, limit - rows)
+        tables.append(part.table)
+        rows += part.table.num_rows
+        size += part.table.nbytes
+        taken = position.offset + part.table.num_rows
         position = Position(position.seq, taken) if taken < part.held else Position(position.seq + 1)
-    return Page(columns, rows, position.encode() if position.seq < total else None)
+    return Cut(tables, position.encode() if position.seq < total else None)
 
 
-async def _decoded(data: bytes, offset: int, want: int) -> Part:
-    if len(data) <= INLINE_BYTES:
+async def write_whole(chunks: Chunks, job: Job, start: Position, writer: Writer) -> AsyncIterator[bytes]:
+    """Everything from `start`, in a writer's form, piece by piece as the reader takes it.
+
+    Raises:
+        Gone: a chunk is missing: nothing more comes, and the form is not ended.
+    """
+    position = start.within(job.chunk_count or 0)
+    offset, begun = position.offset, False
+    async for data in _ahead(chunks, job, position.seq):
+        piece = await in_pool(partial(_written, writer, data, offset, begin=not begun))
+        offset, begun = 0, True
+        if piece:
+            yield piece
+    if ending := await in_pool(writer.end):
+        yield ending
+
+
+async def _ahead(chunks: Chunks, job: Job, first: int) -> AsyncIterator[bytes | None]:
+    """Every chunk from `first`, the next one being read while the last is used."""
+    total = max(job.chunk_count or 0, first + 1)
+    coming = asyncio.ensure_future(chunks.get(job, first))
+    try:
+        for seq in range(first, total):
+            data = await coming
+            if seq + 1 < total:
+                coming = asyncio.ensure_future(chunks.get(job, seq + 1))
+            yield data
+    finally:
+        coming.cancel()
+        with suppress(asyncio.CancelledError, Exception):
+            await coming
+
+
+def _written(writer: Writer, data: bytes | None, offset: int, *, begin: bool) -> bytes:
+    table = decode(data, offset).table
+    return (writer.begin(table.schema) if begin else b"") + writer.write(table)
+
+
+async def _part(data: bytes | None, offset: int, want: int) -> Part:
+    if data is None or len(data) <= INLINE_BYTES:
         return decode(data, offset, want)
-    return await asyncio.to_thread(decode, data, offset, want)
+    return await in_pool(partial(decode, data, offset, want))
 
 
-def decode(data: bytes, offset: int, want: int) -> Part:
-    """Up to `want` rows of one chunk, from `offset`."""
-    with pa.ipc.open_stream(data) as reader:
-        table = reader.read_all()
-    part = table.slice(offset, want)
-    columns = tuple((field.name, type_name(field.type)) for field in table.schema)
-    values = [column_values(column) for column in part.columns]
-    rows = [list(row) for row in zip(*values, strict=True)]
-    return Part(columns, rows, table.num_rows, part.nbytes)
+async def in_pool(call: Callable[[], T]) -> T:
+    """Run it on one of two threads: each thread that handles chunks keeps megabytes for itself."""
+    return await asyncio.get_running_loop().run_in_executor(_POOL, call)
+
+
+def decode(data: bytes | None, offset: int, want: int | None = None) -> Part:
+    """Up to `want` rows of one chunk, from `offset`.
+
+    Raises:
+        Gone: there is no such chunk, or what is there is not one.
+    """
+    try:
+        with pa.ipc.open_stream(data or b"") as reader:
+            table = reader.read_all()
+    except (OSError, pa.ArrowException):
+        raise Gone("result_lost", "The result was lost with its store. Submit the query again.") from None
+    return Part(table.slice(min(offset, table.num_rows), want), table.num_rows)

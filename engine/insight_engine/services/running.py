@@ -1,4 +1,4 @@
-"""Running one claimed query: source → Arrow chunks → finish. The worker's side of a query's life.
+"""Running one claimed query: judge, stream, finish. The worker's side of a query's life.
 
 Whatever happens here the job row decides: every write that matters is guarded by the attempt's fence.
 """
@@ -6,31 +6,63 @@ Whatever happens here the job row decides: every write that matters is guarded b
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 from uuid import UUID
 
 from insight_engine.domain.errors import EngineError, Unavailable
-from insight_engine.domain.jobs import Attempt, Failure, Job, Outcome
+from insight_engine.domain.jobs import Attempt, Ended, Failure, Hold, Outcome
+from insight_engine.domain.plans import Plan
 from insight_engine.domain.query import QueryState
-from insight_engine.domain.source_errors import QueryCancelled, QueryTimedOut, SourceError
+from insight_engine.domain.source_errors import QueryTimedOut, SourceError
 from insight_engine.domain.sources import Caller, Role
-from insight_engine.metrics import QUERIES, QUERY_SECONDS
-from insight_engine.ports import Chunks, Jobs, SourceCatalog, Wakeups
-from insight_engine.services.chunking import Chunk, chunks_of
+from insight_engine.metrics import QUERIES_ACTIVE, QUEUE_SECONDS
+from insight_engine.ports import Chunks, Jobs, Source, SourceCatalog, Wakeups
+from insight_engine.services.catalogs import CatalogService
 from insight_engine.services.directory import UserDirectory
+from insight_engine.services.judging import judged
 from insight_engine.services.open_sources import OpenSources
-from insight_engine.services.queries import grants
-from insight_engine.sqlguard import PreparedQuery, Rejected, prepare
-from insight_engine.telemetry import get_logger, scrub
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from insight_engine.services.outcomes import CANCELLED, count, source_failure, too_costly
+from insight_engine.services.own_queries import Own, OwnQueries
+from insight_engine.services.streaming import Stopwatch, Stream
+from insight_engine.sqlguard import PreparedQuery, Rejected
+from insight_engine.telemetry import get_logger
 
 LEASE_S: Final = 12.0
 HEARTBEAT_S: Final = 3.0
+SHOW_AFTER_S: Final = 0.25
+"""A query that runs this long is announced as running; a quicker one ends before anybody could look."""
+RETRY_S: Final = 0.5
 DEADLINE_SLACK_S: Final = 2.0
 """Seconds after its own time limit that a source may take before it is stopped from outside."""
+EXPLAIN_S: Final = 10.0
+MAX_THREADS: Final = 32
+
+
+class Progress:
+    """How much of a result is stored."""
+
+    def __init__(self) -> None:
+        self.rows, self.size = 0, 0
+
+    def add(self, rows: int, size: int) -> None:
+        """Count a chunk."""
+        self.rows += rows
+        self.size += size
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One attempt while it runs here."""
+
+    attempt: Attempt
+    own: Own
+    progress: Progress = field(default_factory=Progress)
+    watch: Stopwatch = field(default_factory=Stopwatch)
+
+
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="source")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +76,9 @@ class Runner:
     directory: UserDirectory
     sources: OpenSources
     wakeups: Wakeups
+    own: OwnQueries = field(default_factory=OwnQueries)
+    catalogs: CatalogService | None = None
+    threads: ThreadPoolExecutor = field(default_factory=_threads)
 
     async def claim(self, query_id: UUID) -> Attempt | None:
         """Take that job, if it still waits."""
@@ -55,157 +90,174 @@ class Runner:
 
     async def run(self, attempt: Attempt, leaving: asyncio.Event) -> None:
         """Run to the end, or hand the job back when `leaving` is set first."""
-        log = get_logger("worker").bind(query_id=str(attempt.job.id), attempt=attempt.number)
-        log.info("Claimed a query", datasource=attempt.job.datasource)
-        started = time.monotonic()
-        work = asyncio.create_task(self._outcome(attempt))
-        lost = asyncio.create_task(self._keep_lease(attempt))
-        left = asyncio.create_task(leaving.wait())
-        await asyncio.wait((work, lost, left), return_when=asyncio.FIRST_COMPLETED)
-        try:
-            if work.done():
-                await self._finish(attempt, work.result(), time.monotonic() - started)
-                return
-            # The source is stopped before the job is offered to anybody else.
-            await _cancelled(work)
-            if lost.done():
-                log.warning("Lost the lease of a query")
-            elif await self.jobs.hand_back(attempt):
-                log.info("Handed a query back")
-        finally:
-            await _cancelled(work, lost, left)
+        job = attempt.job
+        _log(attempt).info("Claimed a query", datasource=job.datasource)
+        if attempt.number == 1 and job.queue_ms is not None:
+            QUEUE_SECONDS.observe(job.queue_ms / 1000)
+        with self.own.running(job.id) as own, QUERIES_ACTIVE.track_inprogress():
+            run = Run(attempt, own)
+            work = asyncio.create_task(self._outcome(run))
+            lease = asyncio.create_task(self._keep_lease(run))
+            asked = asyncio.create_task(own.cancelled.wait())
+            left = asyncio.create_task(leaving.wait())
+            try:
+                await asyncio.wait((work, lease, asked, left), return_when=asyncio.FIRST_COMPLETED)
+                if work.done():
+                    await self._end(run, work.result(), lease)
+                    return
+                # The source is stopped before the job is offered to anybody else.
+                await _cancelled(work)
+                await self._stopped(run, lease)
+            except Unavailable as error:
+                _log(attempt).warning("Lost sight of the database", code=error.code)
+                await self._handed_back(run, lease)
+            finally:
+                await _cancelled(work, lease, asked, left)
 
-    async def _finish(self, attempt: Attempt, outcome: Outcome | Failure, seconds: float) -> None:
-        log = get_logger("worker").bind(query_id=str(attempt.job.id), attempt=attempt.number)
-        if not await self._stored(attempt, outcome):
+    async def _stopped(self, run: Run, lease: "asyncio.Task[Hold]") -> None:
+        """What becomes of a query whose source was stopped before it ended by itself."""
+        if _lost(lease):
+            _log(run.attempt).warning("Lost the lease of a query")
+        elif run.own.cancelled.is_set() or lease.done():
+            await self._end(run, replace(CANCELLED, timings=run.watch.timings), lease)
+        else:
+            await self._handed_back(run, lease)
+
+    async def _handed_back(self, run: Run, lease: "asyncio.Task[Hold]") -> None:
+        """Offer it to another worker; as long as it is ours, so that it does not count as lost."""
+        while not _lost(lease):
+            try:
+                if await self.jobs.hand_back(run.attempt):
+                    _log(run.attempt).info("Handed a query back")
+                    await self.wakeups.announce(run.attempt.job.id)
+                else:
+                    await self._end(run, CANCELLED, lease)
+            except Unavailable:
+                await asyncio.sleep(RETRY_S)
+            else:
+                return
+
+    async def _end(self, run: Run, outcome: Outcome | Failure, lease: "asyncio.Task[Hold]") -> None:
+        log = _log(run.attempt)
+        ended = await self._finished(run.attempt, outcome, lease)
+        if ended is None:
             log.warning("Dropped a late result: another attempt owns the query")
             return
-        await self.wakeups.announce(attempt.job.id)
-        state = outcome.state.value if isinstance(outcome, Failure) else QueryState.SUCCEEDED.value
+        for query_id in (run.attempt.job.id, *ended.followers):
+            await self.wakeups.announce(query_id)
+        seconds = time.monotonic() - run.watch.started
+        state = outcome.state if isinstance(outcome, Failure) else QueryState.SUCCEEDED
+        count(outcome, state, seconds)
         code = outcome.code if isinstance(outcome, Failure) else None
-        QUERIES.labels(state).inc()
-        QUERY_SECONDS.observe(seconds)
-        log.info("Finished a query", state=state, code=code, seconds=round(seconds, 4))
+        log.info("Finished a query", state=state.value, code=code, seconds=round(seconds, 4))
 
-    async def _stored(self, attempt: Attempt, outcome: Outcome | Failure) -> bool:
-        try:
-            return await self.jobs.finish(attempt, outcome)
-        except Unavailable:
-            # A commit whose answer was lost may have happened; the fence makes asking again harmless.
-            await asyncio.sleep(1)
-            return await self.jobs.finish(attempt, outcome)
+    async def _finished(
+        self, attempt: Attempt, outcome: Outcome | Failure, lease: "asyncio.Task[Hold]"
+    ) -> Ended | None:
+        """Finish, over and over while the database is away and the lease may hold: the work is done."""
+        while True:
+            try:
+                return await self.jobs.finish(attempt, outcome)
+            except Unavailable:
+                if _lost(lease):
+                    raise
+            await asyncio.sleep(RETRY_S)
 
-    async def _keep_lease(self, attempt: Attempt) -> None:
-        """Return once the attempt is no longer ours."""
+    async def _keep_lease(self, run: Run) -> Hold:
+        """Return once the attempt is no longer ours, or somebody wants it cancelled."""
         sure_until = time.monotonic() + LEASE_S
+        await asyncio.sleep(SHOW_AFTER_S)
+        await self.wakeups.announce(run.attempt.job.id)
         while True:
             await asyncio.sleep(HEARTBEAT_S)
-            asked = time.monotonic()
+            asked, progress = time.monotonic(), run.progress
             try:
                 async with asyncio.timeout(sure_until - asked):
-                    if not await self.jobs.heartbeat(attempt, lease_s=LEASE_S):
-                        return
+                    held = await self.jobs.heartbeat(
+                        run.attempt, lease_s=LEASE_S, rows=progress.rows, size=progress.size
+                    )
+                if held is not Hold.HELD:
+                    return held
                 sure_until = asked + LEASE_S
             except (Unavailable, TimeoutError):
                 if time.monotonic() >= sure_until:
-                    return
+                    return Hold.LOST
 
-    async def _outcome(self, attempt: Attempt) -> Outcome | Failure:
-        job = attempt.job
+    async def _outcome(self, run: Run) -> Outcome | Failure:
         try:
-            prepared, caller = await self._judged(attempt)
-            return await self._streamed(attempt, prepared, caller)
+            outcome = await self._asked(run)
         except SourceError as error:
-            return _source_failure(error, job)
+            outcome = source_failure(error, run.attempt.job)
         except Rejected as error:
-            return Failure(QueryState.REJECTED, "sql_rejected", str(error))
+            outcome = Failure(QueryState.REJECTED, "sql_rejected", str(error))
         except Unavailable:
             raise
         except EngineError as error:
-            return Failure(QueryState.FAILED, error.code, error.message)
+            outcome = Failure(QueryState.FAILED, error.code, error.message, personal=True)
         except Exception:  # noqa: BLE001 - a fault must end this query, not the worker
-            get_logger("worker").exception("Failed a query by a fault of the engine", query_id=str(job.id))
-            return Failure(QueryState.FAILED, "internal_error", "The engine failed; its log has the details.")
+            _log(run.attempt).exception("Failed a query by a fault of the engine")
+            message = "The engine failed; its log has the details."
+            outcome = Failure(QueryState.FAILED, "internal_error", message)
+        return replace(outcome, timings=run.watch.timings)
 
-    async def _judged(self, attempt: Attempt) -> tuple[PreparedQuery, Caller]:
-        """Judge again: the user, the source or the policy may have changed while the job waited."""
-        job = attempt.job
+    async def _asked(self, run: Run) -> Outcome | Failure:
+        """Judge again and run: user, source or policy may have changed while the job waited."""
+        job = run.attempt.job
         user = await self.directory.get(job.user_id)
         source = self.catalog.all().get(job.datasource)
         allowed = user is not None and not user.disabled and user.is_at_least(Role.ANALYST)
         if user is None or source is None or not allowed or not user.may_query(source):
             raise EngineError("no_longer_allowed", "You may no longer query this data source.")
-        prepared = prepare(job.sql, source=source, grants=grants(source), limits=job.limits)
-        return prepared, Caller(user=user.username, role=user.role)
+        await self.chunks.prepare(run.attempt.bucket)
+        async with self.sources.borrowed(source) as opened:
+            known = None if self.catalogs is None else await self.catalogs.ensure(source, opened)
+            prepared = judged(user, source, job.sql, job.parameters, job.limits, known)
+            caller = Caller(user=user.username, role=user.role)
+            max_cost = source.rule_of(user.role).max_cost
+            if max_cost is not None:
+                plan = await self._plan(opened, prepared, caller)
+                if plan.cost is not None and plan.cost > max_cost:
+                    return too_costly(plan.cost, max_cost)
+            return await self._streamed(run, opened, prepared, caller)
 
-    async def _streamed(self, attempt: Attempt, prepared: PreparedQuery, caller: Caller) -> Outcome:
-        """Drive the blocking source from one thread of its own; stop it from outside when it must end."""
-        await self.chunks.prepare(attempt.bucket)
-        query_id = str(attempt.job.id)
-        thread = ThreadPoolExecutor(1, thread_name_prefix="source")
-        async with self.sources.borrowed(prepared.source) as source:
-            batches = source.stream(
-                prepared, query_id=query_id, caller=caller, correlation_id=attempt.job.correlation_id
-            )
-            chunks = chunks_of(batches, prepared.limits)
-            ended = False
-            try:
-                async with asyncio.timeout(prepared.limits.timeout_s + DEADLINE_SLACK_S):
-                    outcome = await self._store(attempt, _Pull(thread, chunks))
-                ended = True
-            except TimeoutError:
-                raise QueryTimedOut("timed out") from None
-            else:
-                return outcome
-            finally:
-                if not ended:
-                    await asyncio.to_thread(source.cancel, query_id)
-                    thread.submit(chunks.close)
-                thread.shutdown(wait=False)
-
-    async def _store(self, attempt: Attempt, pull: "_Pull") -> Outcome:
-        """Store every chunk but the last, which is stored with the finish."""
-        seq, rows, size = 0, 0, 0
-        held: Chunk | None = None
-        while (chunk := await pull()) is not None:
-            if held is not None:
-                await self.chunks.put(attempt, seq, held.data, held.rows)
-                seq += 1
-            held = chunk
-            rows += chunk.rows
-            size += len(chunk.data)
-        if held is None:
-            raise EngineError("empty_stream", "The data source sent nothing, not even its columns.")
-        return Outcome(
-            rows=rows,
-            size=size,
-            chunks=seq + 1,
-            truncated=held.truncated,
-            last_chunk=held.data,
-            last_chunk_rows=held.rows,
+    async def _plan(self, source: Source, prepared: PreparedQuery, caller: Caller) -> Plan:
+        timeout_s = min(EXPLAIN_S, prepared.limits.timeout_s)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self.threads, lambda: source.explain(prepared, timeout_s=timeout_s, caller=caller)
         )
+
+    async def _streamed(self, run: Run, source: Source, prepared: PreparedQuery, caller: Caller) -> Outcome:
+        query_id = str(run.attempt.job.id)
+        batches = source.stream(
+            prepared, query_id=query_id, caller=caller, correlation_id=run.attempt.job.correlation_id
+        )
+        stream = Stream(self.threads, run.watch.timed(batches), prepared.limits)
+        ended = False
+        try:
+            async with asyncio.timeout(prepared.limits.timeout_s + DEADLINE_SLACK_S):
+                outcome = await stream.stored(run.attempt, self.chunks, run.progress)
+            ended = True
+        except SourceError:
+            ended = True
+            raise
+        except TimeoutError:
+            raise QueryTimedOut("timed out") from None
+        finally:
+            if not ended:
+                await stream.stop(lambda: source.cancel(query_id))
+        return outcome
+
+
+def _log(attempt: Attempt) -> Any:
+    return get_logger("worker").bind(query_id=str(attempt.job.id), attempt=attempt.number)
+
+
+def _lost(lease: "asyncio.Task[Hold]") -> bool:
+    return lease.done() and lease.result() is Hold.LOST
 
 
 async def _cancelled(*tasks: "asyncio.Task[Any]") -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _source_failure(error: SourceError, job: Job) -> Failure:
-    if isinstance(error, QueryTimedOut):
-        late = f"The query took longer than {job.limits.timeout_s:g} s: make it smaller or raise timeout_s."
-        return Failure(QueryState.TIMED_OUT, error.code, late)
-    state = QueryState.CANCELLED if isinstance(error, QueryCancelled) else QueryState.FAILED
-    return Failure(state, error.code, scrub(error.message))
-
-
-class _Pull:
-    """Takes chunk by chunk from a blocking stream, on its thread."""
-
-    def __init__(self, thread: ThreadPoolExecutor, chunks: "Iterator[Chunk]") -> None:
-        self._thread, self._chunks = thread, chunks
-
-    async def __call__(self) -> Chunk | None:
-        """The next chunk; None at the end."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, next, self._chunks, None)

@@ -30,8 +30,17 @@ class Slot:
         self._busy = asyncio.Lock()
         self._draining = asyncio.Event()
         self._leaving = asyncio.Event()
-        self.store_answered = 0.0
-        """When the store last answered this slot, on the monotonic clock."""
+        self.busy_since: float | None = None
+        """When the query that runs here was claimed, in seconds since 1970; None when none runs."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether a query runs here, or may be about to although no more are taken."""
+        return self.busy_since is not None or (self._draining.is_set() and self._busy.locked())
+
+    def rest(self) -> None:
+        """Take no more queries; what runs goes on."""
+        self._draining.set()
 
     async def ring(self, query_id: UUID) -> None:
         """A doorbell rang: run that query if it still waits."""
@@ -68,7 +77,6 @@ class Slot:
         try:
             grace = MISSED_AFTER_S if await self._doorbell_works() else 0.0
             attempt = await self._runner.claim_waiting(grace)
-            self.store_answered = time.monotonic()
         except Unavailable:
             return False
         except Exception:  # noqa: BLE001 - a slot that stops polling would never find work again
@@ -81,6 +89,7 @@ class Slot:
 
     async def _run(self, attempt: Attempt) -> None:
         token = correlation_id.set(attempt.job.correlation_id)
+        self.busy_since = time.time()
         try:
             await self._runner.run(attempt, self._leaving)
         except Unavailable:
@@ -93,6 +102,7 @@ class Slot:
                 "Gave up a query by a fault of the engine", query_id=str(attempt.job.id)
             )
         finally:
+            self.busy_since = None
             correlation_id.reset(token)
 
     async def drain(self, within_s: float) -> None:

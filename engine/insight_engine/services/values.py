@@ -3,30 +3,84 @@
 import base64
 import math
 from collections.abc import Callable
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+MAX_SAFE_INTEGER: Final = 2**53 - 1
+"""Whole numbers beyond it become text: most readers of JSON would round them without a word."""
 _INFINITIES: Final = {
-    "timestamp[us]": {-9222425352054775809: "infinity", -9222425352054775808: "-infinity"},
-    "date32[day]": {-2147472692: "infinity", -2147472691: "-infinity"},
+    "timestamp[us]": {
+        -9222425352054775809: "infinity",
+        -9222425352054775808: "-infinity",
+        2**63 - 1: "infinity",
+        -(2**63) + 1: "-infinity",
+    },
+    "timestamp[ns]": {2**63 - 1: "infinity", -(2**63) + 1: "-infinity"},
+    "timestamp[ms]": {2**63 - 1: "infinity", -(2**63) + 1: "-infinity"},
+    "timestamp[s]": {2**63 - 1: "infinity", -(2**63) + 1: "-infinity"},
+    "date32[day]": {
+        -2147472692: "infinity",
+        -2147472691: "-infinity",
+        2**31 - 1: "infinity",
+        -(2**31) + 1: "-infinity",
+    },
 }
-"""What PostgreSQL's driver makes of its infinities: it moves the epoch, and they overflow."""
+"""What drivers make of infinities: PostgreSQL's moves the epoch, and they overflow; DuckDB's are the ends."""
 
 
 def column_values(column: "pa.ChunkedArray[Any]") -> list[Any]:
     """The JSON forms of a column's values; never raises, whatever moment a database can hold."""
     kind = column.type
     try:
+        if (texts := _moments(column)) is not None:
+            return texts
         values: list[Any] = column.to_pylist()
     except (ValueError, OverflowError, pa.ArrowException):
         return [_scalar(value) for value in column]
-    if pa.types.is_integer(kind) or pa.types.is_string(kind) or pa.types.is_boolean(kind):
+    if pa.types.is_string(kind) or pa.types.is_boolean(kind) or _plain_numbers(column):
         return values
     return [plain(value) for value in values]
+
+
+def _plain_numbers(column: "pa.ChunkedArray[Any]") -> bool:
+    """Whether every value is a number that JSON and its readers hold exactly."""
+    kind = column.type
+    if pa.types.is_integer(kind):
+        found: Any = pc.min_max(column).as_py()
+        least, most = found["min"], found["max"]
+        return least is None or (least >= -MAX_SAFE_INTEGER and most <= MAX_SAFE_INTEGER)
+    if pa.types.is_float32(kind) or pa.types.is_float64(kind):
+        return bool(pc.all(pc.is_finite(column)).as_py() is not False)
+    return False
+
+
+def _moments(column: "pa.ChunkedArray[Any]") -> list[Any] | None:
+    """Dates and timestamps written all at once, as one by one costs microseconds each; None for others."""
+    kind = column.type
+    if not (pa.types.is_timestamp(kind) or pa.types.is_date32(kind)):
+        return None
+    least, most = (value.as_py() for value in pc.min_max(column).values())
+    if least is None:
+        return [None] * len(column)
+    del most  # reading both is the check: Python's objects end where years of four digits do
+    if pa.types.is_date32(kind):
+        return list(column.cast(pa.string()).to_pylist())
+    # Arrow keeps moments in UTC whatever their zone is called.
+    texts = (
+        column.cast(pa.timestamp(kind.unit, kind.tz and "UTC"))
+        .cast(pa.timestamp(kind.unit))
+        .cast(pa.string())
+    )
+    texts = pc.replace_substring(texts, " ", "T", max_replacements=1)
+    texts = pc.replace_substring_regex(texts, r"\.0+$", "")
+    if kind.tz is not None:
+        return [text and f"{text}+00:00" for text in texts.to_pylist()]
+    return list(texts.to_pylist())
 
 
 def _scalar(value: Any) -> Any:
@@ -64,24 +118,47 @@ def _moment(value: Any) -> str:
 
 def plain(value: Any) -> Any:
     """The JSON form of a value; exact numbers and what JSON cannot hold become text."""
-    if value is None or isinstance(value, str | bool | int):
+    if value is None or isinstance(value, str | bool):
         return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
     for kinds, form in _FORMS:
         if isinstance(value, kinds):
             return form(value)
     return str(value)
 
 
-_FORMS: Final[tuple[tuple[tuple[type, ...], Callable[[Any], str]], ...]] = (
+def _endless(value: float) -> str:
+    """As PostgreSQL, JavaScript and Python all spell it."""
+    if math.isnan(value):
+        return "NaN"
+    return "Infinity" if value > 0 else "-Infinity"
+
+
+def _datetime(value: datetime) -> str:
+    return (value if value.tzinfo is None else value.astimezone(UTC)).isoformat()
+
+
+def _timedelta(value: timedelta) -> str:
+    return _interval(0, value.days, (value.seconds * 1_000_000 + value.microseconds) * 1000)
+
+
+def _interval(months: int, days: int, nanoseconds: int) -> str:
+    """An ISO 8601 duration; each part has its own sign, as months and days have no fixed length."""
+    date_part = f"{months}M" * bool(months) + f"{days}D" * bool(days)
+    seconds = f"{Decimal(nanoseconds).scaleb(-9).normalize():f}"
+    time_part = f"T{seconds}S" if nanoseconds or not date_part else ""
+    return f"P{date_part}{time_part}"
+
+
+_FORMS: Final[tuple[tuple[tuple[type, ...], Callable[[Any], Any]], ...]] = (
+    ((int,), lambda value: value if -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER else str(value)),
+    ((float,), lambda value: value if math.isfinite(value) else _endless(value)),
+    ((pa.MonthDayNano,), lambda value: _interval(value.months, value.days, value.nanoseconds)),
+    ((list, tuple), lambda value: [plain(item) for item in value]),
+    ((dict,), lambda value: {str(key): plain(item) for key, item in value.items()}),
     ((Decimal, UUID), str),
-    ((datetime, date, time), lambda value: str(value.isoformat())),
-    ((timedelta,), str),
+    ((datetime,), _datetime),
+    ((date, time), lambda value: str(value.isoformat())),
+    ((timedelta,), _timedelta),
     ((bytes,), lambda value: base64.b64encode(value).decode()),
 )
 

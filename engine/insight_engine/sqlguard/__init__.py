@@ -5,9 +5,10 @@ Pure: imports nothing but the domain and sqlglot. Adapters accept a PreparedQuer
 
 from insight_engine.sqlguard.prepare import prepare
 from insight_engine.sqlguard.reasons import Reason, ReasonCode, Rejected
-from insight_engine.sqlguard.sealed import NotPreparedError, Parameters, PreparedQuery, Scalar
+from insight_engine.sqlguard.sealed import Bound, NotPreparedError, Parameters, PreparedQuery, Scalar
 
 __all__ = [
+    "Bound",
     "NotPreparedError",
     "Parameters",
     "PreparedQuery",

@@ -1,27 +1,33 @@
-"""Judges column references, because `t.f` calls the function f when t has no column f (PostgreSQL). Pure.
+"""Judges column references: each must name a column that exists, and none may call a function. Pure.
 
-With a catalog, what follows the name of a real table must be one of its columns. Without one, and always
-for other row sources, a list of function names that could be meant stands guard.
+In PostgreSQL `t.f` calls the function f when t has no column f. With a catalog, what follows the name of a
+real table must be one of its columns; without one, and always for other row sources, a list of function
+names that could be meant stands guard.
 """
 
 from collections.abc import Iterator
 
 from sqlglot import exp
 
-from insight_engine.sqlguard.names import Names, columns_of
+from insight_engine.sqlguard.names import Names
 from insight_engine.sqlguard.policy import words
 from insight_engine.sqlguard.reasons import Reason, ReasonCode
+from insight_engine.sqlguard.scopes import RowSource, Scope, Scopes
 from insight_engine.sqlguard.text import fold
 
-_OF_TABLE_FUNCTIONS = words("key value type atom id parent fullkey path json ordinality range")
-_HIDDEN = frozenset({"rowid", "oid", "_rowid_"})
+_OF_FUNCTIONS = words(
+    "key value type atom id parent fullkey path json ordinality range column1 column2 column3 case exists"
+)
+ROW_IDS = frozenset({"rowid", "oid", "_rowid_"})
 
 
-def check_columns(tree: exp.Expr, names: Names) -> Iterator[Reason]:
+def check_columns(tree: exp.Expr, scopes: Scopes, names: Names) -> Iterator[Reason]:
     """Yield a reason for each reference that is not surely a column."""
-    tables = _tables(tree, names) if names.catalog is not None else {}
-    visible = _visible(tree, names, tables) if names.catalog is not None else None
-    for node in tree.find_all(exp.Column, exp.Dot):
+    others = _others(tree, names) if names.index is not None else frozenset()
+    for node, scope in scopes.references:
+        if isinstance(node, exp.In):
+            yield from _check_in(node, names)
+            continue
         identifier = node.args.get("expression") if isinstance(node, exp.Dot) else node.this
         if not isinstance(identifier, exp.Identifier):
             continue
@@ -31,63 +37,82 @@ def check_columns(tree: exp.Expr, names: Names) -> Iterator[Reason]:
         if qualified and names.policy.column_functions and _may_call(name, names):
             message = f"A dot before {name} could call a function: name a column."
             yield names.where.reason(ReasonCode.COLUMN_CALLS_FUNCTION, message, offset)
-        elif visible is not None and isinstance(node, exp.Column):
-            known = tables.get(names.spelled(qualifier)) if qualifier is not None else None
-            if name not in (visible if known is None else known):
-                message = f"There is no column {name} here: check its name and its table."
-                yield names.where.reason(ReasonCode.UNKNOWN_COLUMN, message, offset)
+        elif names.index is None or isinstance(node, exp.Dot) or _is_grammar(node, names):
+            continue
+        elif not (
+            _is_plain(name, scope, others, names)
+            if qualifier is None
+            else _is_of(names.spelled(qualifier), name, scope, others, names)
+        ):
+            message = f"There is no column {name} here: check its name and its table."
+            yield names.where.reason(ReasonCode.UNKNOWN_COLUMN, message, offset)
+
+
+def _is_grammar(node: exp.Expr, names: Names) -> bool:
+    """`x IS NORMALIZED`: a word of the grammar that the parser takes for a column."""
+    plain = (
+        isinstance(node.parent, exp.Is) and node.arg_key == "expression" and not node.this.args.get("quoted")
+    )
+    return plain and fold(node.this.name) in names.policy.keywords
+
+
+def _check_in(node: exp.In, names: Names) -> Iterator[Reason]:
+    """SQLite reads a whole table in `x IN t`, which looks like a column."""
+    target = node.args.get("field")
+    if isinstance(target, exp.Expr) and not names.policy.lists_in_columns:
+        message = "IN needs a list or a query in brackets: write IN (SELECT … FROM …)."
+        identifier = target.this if isinstance(target, exp.Column) else target
+        offset = identifier.meta.get("start", 0) if isinstance(identifier, exp.Expr) else 0
+        yield names.where.reason(ReasonCode.CONSTRUCT_NOT_ALLOWED, message, offset)
 
 
 def _may_call(name: str, names: Names) -> bool:
     return fold(name).startswith("pg_") or fold(name) in names.policy.column_functions
 
 
-def _tables(tree: exp.Expr, names: Names) -> dict[str, frozenset[str]]:
-    """Alias or name of each real table → its columns; a name that several row sources share is left out."""
-    found: dict[str, frozenset[str]] = {}
-    others: set[str] = set()
-    for derived in tree.find_all(exp.TableAlias):
-        if derived.this is not None and not isinstance(derived.parent, exp.Table):
-            others.add(names.spelled(derived.this))
-    for node in tree.find_all(exp.Table):
-        alias = node.args.get("alias")
-        name = alias.this if alias is not None and alias.this is not None else node.this
-        if not isinstance(name, exp.Identifier):
-            continue
-        columns = _columns(node, names)
-        if columns is None or (alias is not None and alias.args.get("columns")):
-            others.add(names.spelled(name))
-        else:
-            found[names.spelled(name)] = found.get(names.spelled(name), frozenset()) | columns
-    return {name: columns for name, columns in found.items() if name not in others}
+def _is_plain(name: str, scope: Scope, others: frozenset[str], names: Names) -> bool:
+    """Whether a name alone can be a column, a result, or a whole row here."""
+    if name in others or (name in ROW_IDS and not names.policy.case_sensitive_quotes):
+        return True
+    return any(
+        name in level.columns
+        or name in level.results
+        or name in level.by_name
+        or (level.is_open and _fits_open(name, names))
+        for level in scope.chain()
+    )
 
 
-def _columns(node: exp.Table, names: Names) -> frozenset[str] | None:
-    if not isinstance(node.this, exp.Identifier):
-        return None
-    database = node.args.get("db")
-    default = names.source.schemas[0] if names.source.schemas else names.policy.default_schema
-    schema = names.spelled(database) if database is not None else names.known(default)
-    table = names.spelled(node.this)
-    columns = columns_of(schema, table, names) if (schema, table) in names.tables else None
-    if columns is not None and not names.policy.case_sensitive_quotes:
-        return columns | _HIDDEN
-    return columns
+def _is_of(qualifier: str, name: str, scope: Scope, others: frozenset[str], names: Names) -> bool:
+    """Whether a row source of that name has that column; where a dot may call, all of that name must."""
+    found = [source for level in scope.chain() for source in level.by_name.get(qualifier, ())]
+    if not found:
+        # A field of a column, where columns have fields.
+        return not names.policy.column_functions and _is_plain(qualifier, scope, others, names)
+    fits = [_offers(source, name, names) for source in found]
+    return all(fits) if names.policy.column_functions else any(fits)
 
 
-def _visible(tree: exp.Expr, names: Names, tables: dict[str, frozenset[str]]) -> frozenset[str]:
-    """Every name that some row source of the statement could offer as a column."""
-    found = set(_HIDDEN)
-    for schema, table in names.tables:
-        found |= columns_of(schema, table, names) or frozenset()
-    for node in tree.find_all(
-        exp.Alias, exp.TableAlias, exp.Table, exp.Lambda, exp.PropertyEQ, exp.ColumnDef
-    ):
+def _offers(source: RowSource, name: str, names: Names) -> bool:
+    if name in source.rows.columns:
+        return True
+    if source.table is not None and not source.rows.is_open:
+        return name in ROW_IDS and not names.policy.case_sensitive_quotes
+    return source.rows.is_open and (name == source.name or _fits_open(name, names))
+
+
+def _fits_open(name: str, names: Names) -> bool:
+    """Whether a row source may offer it whose columns are not all known; where a dot may call, hardly."""
+    if not names.policy.column_functions:
+        return True
+    return name in _OF_FUNCTIONS or name == "?column?" or name in names.policy.functions | names.policy.types
+
+
+def _others(tree: exp.Expr, names: Names) -> frozenset[str]:
+    """Names that a statement gives to things that are no rows: parameters of lambdas, fields, arguments."""
+    found: set[str] = set()
+    for node in tree.find_all(exp.Lambda, exp.PropertyEQ, exp.ColumnDef, exp.Comprehension, exp.TableAlias):
         for identifier in node.find_all(exp.Identifier):
-            if not isinstance(identifier.parent, exp.Column):
+            if not isinstance(identifier.parent, exp.Column) or isinstance(node, exp.Comprehension):
                 found.add(names.spelled(identifier))
-    for loop in tree.find_all(exp.Comprehension):
-        found |= {names.spelled(name) for name in loop.args["expression"].find_all(exp.Identifier)}
-    for function in tree.find_all(exp.Func):
-        found.add(fold(function.name if isinstance(function, exp.Anonymous) else function.sql_name()))
-    return frozenset(found) | _OF_TABLE_FUNCTIONS | set(tables)
+    return frozenset(found)

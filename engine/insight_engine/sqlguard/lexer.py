@@ -14,7 +14,8 @@ from insight_engine.sqlguard.policy import Policy
 from insight_engine.sqlguard.reasons import ReasonCode, Rejected
 from insight_engine.sqlguard.text import Positions, check_outside_literals, fold, is_plain_word
 
-MAX_TOKENS = 5_000
+MAX_TOKENS = 4_000
+MAX_OPERATOR = 8
 
 
 class Kind(Enum):
@@ -41,15 +42,15 @@ class Token(NamedTuple):
 # Each pattern matches in one way only, so it needs no possessive quantifier: Python 3.11.2 gets those wrong.
 _PATTERN = r"""
   (?P<blank>[ \t\n]+|\r\n)
-| (?P<line>--[^\r\n]*)
-| (?P<hint>/\*[!+])
+| (?P<line>LINECOMMENT)
+| (?P<hint>/\*(?:[!+]|[mM]!))
 | (?P<block>/\*[^*/]*(?:(?:\*(?!/)|/(?!\*))[^*/]*)*\*/)
 | (?P<badblock>/\*)
 | (?P<badstring>[uU]&['"]|[nNbB]'|\$[^\d\s$(),.;'"]*\$)
 | (?P<estring>[eE]'[^'\\]*(?:(?:\\.|'')[^'\\]*)*'(?!'))
 | (?P<blob>[xX]'(?:[0-9A-Fa-f]{2})*')
-| (?P<badprefix>[^\W\d]\w*(?<=[eExX])')
-| (?P<string>'[^']*(?:''[^']*)*'(?!'))
+| (?P<badprefix>(?!(?i:date|time)')[^\W\d]\w*(?<=[eExX])')
+| (?P<string>STRINGS)
 | (?P<quoted>QUOTED)
 | (?P<number>(?:[0-9]+(?:\.(?!\.)[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)
 | (?P<word>[^\W\d]\w*)
@@ -71,10 +72,12 @@ _KINDS = {
     "punctuation": Kind.PUNCTUATION,
 }
 _VALUES = (Kind.WORD, Kind.NUMBER, Kind.STRING, Kind.QUOTED, Kind.PARAMETER)
+# DATE'2026-01-01': every reader takes the word for a type, none for a prefix.
+_TYPED = frozenset({"date", "time", "timestamp", "timestamptz", "interval"})
 _REFUSED = {
     "hint": (
         ReasonCode.FORBIDDEN_COMMENT,
-        "Comments that start with /*! or /*+ are instructions: remove it.",
+        "Comments that start with /*!, /*M! or /*+ are instructions: remove it.",
     ),
     "badblock": (ReasonCode.FORBIDDEN_COMMENT, "A /* comment is nested or never closed: use -- comments."),
     "badstring": (
@@ -95,6 +98,8 @@ def _compiled(policy: Policy) -> re.Pattern[str]:
         _PATTERN.replace("PARAMETERS", policy.parameter_pattern)
         .replace("OPERATORS", operators)
         .replace("QUOTED", policy.quoted_pattern)
+        .replace("LINECOMMENT", policy.line_comment_pattern)
+        .replace("STRINGS", policy.string_pattern)
     )
     return re.compile(pattern, re.VERBOSE | re.DOTALL)
 
@@ -111,7 +116,7 @@ def read(text: str, policy: Policy) -> tuple[Token, ...]:
     while offset < len(text):
         match = pattern.match(text, offset)
         if match is None or match.lastgroup is None:
-            raise Rejected((where.reason(*_unread(text[offset]), offset),))
+            raise Rejected((where.reason(*_unread(text[offset], policy), offset),))
         group, end = match.lastgroup, match.end()
         if group == "estring" and not policy.escape_strings:
             group = "badprefix"
@@ -154,20 +159,29 @@ def _check(token: Token, before: list[Token], text: str, where: Positions) -> No
     if token.kind is Kind.WORD and not is_plain_word(token.text):
         message = "An unquoted name holds letters that can be read in two ways: put it in double quotes."
         raise Rejected((where.reason(ReasonCode.FORBIDDEN_CHARACTER, message, token.start),))
+    if token.kind is Kind.OPERATOR and len(token.text) > MAX_OPERATOR:
+        message = f"{token.text[:MAX_OPERATOR]}… is no operator: put blanks between the signs."
+        raise Rejected((where.reason(ReasonCode.OPERATOR_NOT_ALLOWED, message, token.start),))
     if previous is None:
         return
     if token.kind is Kind.STRING and previous.kind is Kind.STRING:
         message = "Two literals follow each other: join them with ||."
         raise Rejected((where.reason(ReasonCode.AMBIGUOUS_TEXT, message, token.start),))
-    if touches and token.kind in _VALUES and previous.kind in _VALUES:
+    typed = token.kind is Kind.STRING and previous is not None and previous.text in _TYPED
+    if touches and token.kind in _VALUES and previous.kind in _VALUES and not typed:
         message = f"A blank is missing before {text[token.start : token.start + 20]!r}."
         raise Rejected((where.reason(ReasonCode.AMBIGUOUS_TEXT, message, token.start),))
 
 
-def _unread(character: str) -> tuple[ReasonCode, str]:
+def _unread(character: str, policy: Policy) -> tuple[ReasonCode, str]:
     if character in "'\"":
-        return ReasonCode.AMBIGUOUS_TEXT, f"A quote {character} is never closed, or quotes nothing: close it."
-    return (
-        ReasonCode.FORBIDDEN_CHARACTER,
-        f"The character {character!r} is not read here: remove it or quote it.",
-    )
+        message = f"A quote {character} is never closed, or quotes nothing: close it."
+        if policy.literal_aliases:
+            message += " Inside a text write '' for a quote: a backslash before one is read in two ways."
+        return ReasonCode.AMBIGUOUS_TEXT, message
+    message = f"The character {character!r} is not read here: remove it or quote it."
+    if character in "$?:@%":
+        message = (
+            f"{message[:-1]}; placeholders are written {policy.placeholders}, and there are no variables."
+        )
+    return ReasonCode.FORBIDDEN_CHARACTER, message

@@ -40,6 +40,15 @@ class Policy:
         escape_strings: whether E'…' literals exist.
         parameter_pattern: regular expression of a placeholder.
         quoted_pattern: regular expression of a quoted name.
+        line_comment_pattern: regular expression of a comment to the end of the line.
+        string_pattern: regular expression of a literal; both of two readings must end it at the same place.
+        template_functions: functions whose first argument is a template with widths.
+        case_sensitive_tables: whether schemas and tables are told apart by case, quoted or not.
+        name_quotes: what names are quoted in, for messages.
+        placeholders: how placeholders are written, for messages.
+        file_suffixes: what a name after a dot may not be, as the two would be the name of a file.
+        lists_in_columns: whether IN may be followed by a column that holds a list.
+        literal_aliases: whether AS may be followed by a name in the quotes of text.
     """
 
     dialect: Dialect
@@ -61,6 +70,15 @@ class Policy:
     escape_strings: bool
     parameter_pattern: str
     quoted_pattern: str
+    line_comment_pattern: str = r"--[^\r\n]*"
+    string_pattern: str = r"'[^']*(?:''[^']*)*'(?!')"
+    template_functions: frozenset[str] = frozenset({"format", "printf"})
+    case_sensitive_tables: bool = False
+    literal_aliases: bool = False
+    file_suffixes: frozenset[str] = frozenset()
+    name_quotes: str = "double quotes"
+    placeholders: str = "?"
+    lists_in_columns: bool = False
 
     @cached_property
     def digest(self) -> str:

@@ -16,16 +16,20 @@ from insight_engine.domain.query import QueryLimits
 from insight_engine.domain.sources import Catalog, DataSource, Dialect, Grants
 from insight_engine.sqlguard.agreement import check_agreement
 from insight_engine.sqlguard.columns import check_columns
+from insight_engine.sqlguard.effort import check_effort
 from insight_engine.sqlguard.lexer import Kind, Token, read
-from insight_engine.sqlguard.names import Names, check_tables
-from insight_engine.sqlguard.parameters import check_parameters
+from insight_engine.sqlguard.names import Names
+from insight_engine.sqlguard.parameters import bound, check_parameters
 from insight_engine.sqlguard.policies import POLICIES
 from insight_engine.sqlguard.policy import Policy
+from insight_engine.sqlguard.readable import check_readable
+from insight_engine.sqlguard.reader import read_scopes
 from insight_engine.sqlguard.reasons import Reason, ReasonCode, Rejected
 from insight_engine.sqlguard.sealed import Facts, Parameters, PreparedQuery, claim_sealer
 from insight_engine.sqlguard.shape import check_shape
+from insight_engine.sqlguard.tables import check_tables
 from insight_engine.sqlguard.text import Positions, check_text
-from insight_engine.sqlguard.tree import check_nodes, is_query
+from insight_engine.sqlguard.tree import check_nodes, has_whole_names, is_query
 from insight_engine.sqlguard.vocabulary import check_words
 
 MAX_REASONS = 20
@@ -52,7 +56,7 @@ def prepare(
         source: what it will run on; decides the dialect and where unqualified tables are looked up.
         grants: what the caller may read.
         limits: caps to carry along.
-        parameters: values for the statement's placeholders, by position.
+        parameters: values for the statement's placeholders, by position or by name.
         catalog: the source's tables and columns, when known: columns are then checked one by one.
 
     Raises:
@@ -60,15 +64,20 @@ def prepare(
     """
     policy = POLICIES[source.dialect]
     check_text(sql)
+    values = bound(parameters)
     where = Positions(sql)
     tokens = _statement(read(sql, policy), where)
     check_shape(tokens, where)
+    check_effort(tokens, policy, where)
     text = sql[: tokens[-1].end]
     tree = _parse(text, tokens, policy, where)
-    names = Names(policy, source, grants, catalog, where)
-    reasons = [*islice(_judge(tokens, tree, names), MAX_REASONS)]
-    values = tuple(parameters or ())
-    reasons += check_parameters(tokens, values, where)
+    names = Names.of(policy, source, grants, catalog, where)
+    try:
+        reasons = [*islice(_judge(tokens, tree, names), MAX_REASONS)]
+    except RecursionError:
+        message = "The statement is nested too deeply: name parts of it in WITH."
+        raise Rejected((where.reason(ReasonCode.TOO_COMPLEX, message, tokens[0].start),)) from None
+    reasons += check_parameters(tokens, tree, values, policy, where)
     if reasons:
         raise Rejected(tuple(dict.fromkeys(reasons)))
     tables = tuple(sorted(f"{schema}.{table}" for schema, table in names.tables))
@@ -99,9 +108,10 @@ def _statement(tokens: tuple[Token, ...], where: Positions) -> tuple[Token, ...]
 def _parse(text: str, tokens: tuple[Token, ...], policy: Policy, where: Positions) -> exp.Expr:
     dialect = ParserDialect.get_or_raise(policy.dialect.value)
     try:
-        parsed = dialect.tokenize(text)
+        readable = _without_numbers(text, tokens)
+        parsed = dialect.tokenize(readable)
         check_agreement(tokens, parsed, where)
-        trees = dialect.parser(error_level=ErrorLevel.IMMEDIATE).parse(parsed, text)
+        trees = dialect.parser(error_level=ErrorLevel.IMMEDIATE).parse(parsed, readable)
     except SqlglotError as error:
         raise Rejected((_syntax(error, tokens[0], where),)) from None
     except (RecursionError, ValueError, TypeError, KeyError, IndexError, AttributeError):
@@ -113,14 +123,33 @@ def _parse(text: str, tokens: tuple[Token, ...], policy: Policy, where: Position
         raise Rejected((where.reason(ReasonCode.MULTIPLE_STATEMENTS, message, tokens[0].start),))
     if not is_query(tree):
         raise Rejected((_not_a_query(tokens[0], where),))
+    if not has_whole_names(tree):
+        message = "A name before or after a dot is missing: write schema.table."
+        raise Rejected((where.reason(ReasonCode.SYNTAX, message, tokens[0].start),))
     return tree
 
 
+def _without_numbers(text: str, tokens: tuple[Token, ...]) -> str:
+    """For the parser only: SQLite's `?1`, which it does not know, as a name of the same length."""
+    parts, end = [], 0
+    for token in tokens:
+        if token.kind is Kind.PARAMETER and token.text[0] == "?" and len(token.text) > 1:
+            parts += [text[end : token.start], ":", "p" * (len(token.text) - 1)]
+            end = token.end
+    return "".join((*parts, text[end:]))
+
+
 def _judge(tokens: tuple[Token, ...], tree: exp.Expr, names: Names) -> Iterator[Reason]:
-    yield from check_words(tokens, tree, names.policy, names.where)
-    yield from check_nodes(tree, names.policy, names.where)
-    yield from check_tables(tree, names)
-    yield from check_columns(tree, names)
+    found = [*check_words(tokens, tree, names.policy, names.where)]
+    yield from found
+    named = any(reason.code is ReasonCode.FUNCTION_NOT_ALLOWED for reason in found)
+    for reason in check_nodes(tree, names.policy, names.where):
+        if not (named and reason.code is ReasonCode.FUNCTION_NOT_ALLOWED):
+            yield reason
+    scopes = read_scopes(tree, names)
+    yield from check_tables(scopes, names)
+    yield from check_columns(tree, scopes, names)
+    yield from check_readable(tokens, scopes, names)
 
 
 def _syntax(error: SqlglotError, first: Token, where: Positions) -> Reason:

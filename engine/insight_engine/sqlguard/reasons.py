@@ -25,6 +25,7 @@ class ReasonCode(StrEnum):
     SYSTEM_CATALOG = "system_catalog"
     SCHEMA_NOT_GRANTED = "schema_not_granted"
     TABLE_NOT_GRANTED = "table_not_granted"
+    COLUMN_NOT_GRANTED = "column_not_granted"
     UNKNOWN_TABLE = "unknown_table"
     UNKNOWN_COLUMN = "unknown_column"
     FILE_AS_TABLE = "file_as_table"

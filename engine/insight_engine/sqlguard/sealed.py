@@ -4,44 +4,55 @@ The object itself holds no data: its facts live in a table in this file, keyed b
 A copy, a pickle, a subclass or a bare `object.__new__` therefore has no facts and cannot run.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import NoReturn, final
+from typing import NamedTuple, NoReturn, final
 from weakref import WeakKeyDictionary
 
 from insight_engine.domain.query import QueryLimits
 from insight_engine.domain.sources import DataSource
 
 Scalar = str | int | float | bool | bytes | Decimal | date | datetime | time | None
-Parameters = Sequence[Scalar]
+Parameters = Sequence[Scalar] | Mapping[str, Scalar]
+"""Values as a caller gives them: by position, or by name."""
+Bound = tuple[Scalar, ...] | Mapping[str, Scalar]
+"""Values as they are bound: a copy that nobody can change."""
 
 
 class NotPreparedError(TypeError):
     """Something that `prepare()` did not make was offered in place of a PreparedQuery."""
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What a verdict established."""
+class Facts(NamedTuple):
+    """What a verdict established; a tuple, as even frozen dataclasses give way to object.__setattr__."""
 
     sql: str
     source: DataSource
-    parameters: tuple[Scalar, ...]
+    parameters: Bound
     limits: QueryLimits
     tables: tuple[str, ...]
     policy_digest: str
 
 
+class _Closed(type):
+    """The type of a class whose attributes are as its file says, for good."""
+
+    def __setattr__(cls, name: str, value: object) -> NoReturn:
+        raise NotPreparedError("PreparedQuery cannot be changed")
+
+    def __delattr__(cls, name: str) -> NoReturn:
+        raise NotPreparedError("PreparedQuery cannot be changed")
+
+
 @final
-class PreparedQuery:
+class PreparedQuery(metaclass=_Closed):
     """A statement that was judged and may run, exactly as it stands.
 
     Attributes:
         sql: the judged text, byte for byte, less what trails its last token (`;`, comments).
         source: the source it was judged for; an adapter of another source refuses it.
-        parameters: values for `$1`, `?` …, bound by the driver, never spliced.
+        parameters: values for `$1`, `?`, `:name` …, bound by the driver, never spliced.
         limits: caps that hold while it runs.
         tables: the `schema.table` names it reads, sorted.
         policy_digest: which policy judged it.
@@ -70,8 +81,8 @@ class PreparedQuery:
         return facts(self).source
 
     @property
-    def parameters(self) -> tuple[Scalar, ...]:
-        """Values to bind."""
+    def parameters(self) -> Bound:
+        """Values to bind: a tuple, or a mapping for placeholders with names."""
         return facts(self).parameters
 
     @property

@@ -11,7 +11,6 @@ from insight_engine.sqlguard.text import Positions
 
 _DEPTH, _LISTS, _RUN = "levels of nesting", "lists inside lists", "signs in a row"
 _JOINS, _SELECTS = "joins", "SELECTs"
-# The parser tries each ARRAY[ twice, so lists inside lists cost it 2ⁿ.
 _MOST = {_DEPTH: 48, _LISTS: 8, _RUN: 16, _JOINS: 64, _SELECTS: 128}
 _COUNTED = {
     "(": (_DEPTH,),

@@ -15,8 +15,10 @@ from insight_engine.sqlguard.policy import Policy
 from insight_engine.sqlguard.reasons import Reason, ReasonCode
 from insight_engine.sqlguard.text import Positions
 
-_FORMATS = frozenset({"format", "printf"})
 _WIDE = re.compile(r"%[^%A-Za-z]*(?:[0-9]{5}|\*)|\{[^}]*(?:[0-9]{5}|\{)")
+_OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
+# Methods of TABLESAMPLE; elsewhere they would be functions, and system() is what intruders call theirs.
+_SAMPLING = frozenset({"bernoulli", "system", "reservoir"})
 _NAMES = (Kind.WORD, Kind.QUOTED)
 
 
@@ -24,7 +26,7 @@ def check_words(
     tokens: tuple[Token, ...], tree: exp.Expr, policy: Policy, where: Positions
 ) -> Iterator[Reason]:
     """Yield a reason for each word or symbol that the policy does not allow at its place."""
-    names, headed = _names(tree)
+    names, headed, results = _names(tree)
     for index, token in enumerate(tokens):
         before = tokens[index - 1] if index else None
         after = tokens[index + 1] if index + 1 < len(tokens) else None
@@ -32,22 +34,23 @@ def check_words(
             message = f"The operator {token.text} is not allowed: use a plain comparison or function."
             yield where.reason(ReasonCode.OPERATOR_NOT_ALLOWED, message, token.start)
         elif token.kind is Kind.STRING and token.start in names:
-            yield _literal_as_name(token, where)
+            if token.start not in results or not policy.literal_aliases:
+                yield _literal_as_name(token, policy, where)
         elif token.kind in _NAMES:
             if after is not None and after.text == "(" and after.kind is Kind.PUNCTUATION:
                 first = tokens[index + 2] if index + 2 < len(tokens) else None
                 if token.start not in headed or first is None or first.kind not in _NAMES:
                     yield from _call(token, before, policy, where)
-                    if token.text in _FORMATS and not _is_plain_format(tokens[index + 2 : index + 4]):
-                        yield _too_wide(token, where)
+                    yield from _arguments(tokens, index, policy, where)
             elif token.kind is Kind.WORD:
                 yield from _word(token, before, after, token.start in names, policy, where)
 
 
-def _names(tree: exp.Expr) -> tuple[set[int], set[int]]:
-    """Offsets of all names in the tree, and of those that head a list of column names: `t(a, b)`."""
+def _names(tree: exp.Expr) -> tuple[set[int], set[int], set[int]]:
+    """Offsets of all names, of those that head a list of column names (`t(a, b)`), and of those after AS."""
     names: set[int] = set()
     headed: set[int] = set()
+    results: set[int] = set()
     for node in tree.find_all(exp.Identifier):
         start = node.meta.get("start")
         if start is None:
@@ -56,12 +59,16 @@ def _names(tree: exp.Expr) -> tuple[set[int], set[int]]:
         parent = node.parent
         if isinstance(parent, exp.TableAlias) and node.arg_key == "this" and parent.args.get("columns"):
             headed.add(start)
-    return names, headed
+        elif isinstance(parent, exp.Alias) and node.arg_key == "alias":
+            results.add(start)
+    return names, headed, results
 
 
 def _call(token: Token, before: Token | None, policy: Policy, where: Positions) -> Iterator[Reason]:
     qualified = before is not None and before.text == "." and before.kind is Kind.PUNCTUATION
     known = token.text in policy.functions or token.text in policy.types
+    if token.text in _SAMPLING and (before is None or before.text not in {"tablesample", "sample"}):
+        known = False
     grammar = token.text in policy.keywords and token.text in policy.reserved
     if token.kind is Kind.WORD and not qualified and (known or grammar):
         return
@@ -85,8 +92,8 @@ def _word(
     qualified = before is not None and before.text == "." and before.kind is Kind.PUNCTUATION
     if not grammar and token.text in policy.reserved and not (qualified and is_name):
         yield _keyword(token, where)
-    elif not grammar and not is_name:
-        message = f"{token.text!r} is not understood here: if it is a name, put it in double quotes."
+    elif not grammar and not is_name and not (before is not None and before.text == "collate"):
+        message = f"{token.text!r} is not understood here: if it is a name, put it in {policy.name_quotes}."
         yield where.reason(ReasonCode.KEYWORD_NOT_ALLOWED, message, token.start)
     elif after is not None and after.kind is Kind.STRING and not grammar:
         message = f"{token.text!r} before a literal is not a known type: write CAST('…' AS type)."
@@ -98,9 +105,49 @@ def _keyword(token: Token, where: Positions) -> Reason:
     return where.reason(ReasonCode.KEYWORD_NOT_ALLOWED, message, token.start)
 
 
-def _literal_as_name(token: Token, where: Positions) -> Reason:
-    message = "A text in single quotes stands where a name belongs: put names in double quotes."
+def _literal_as_name(token: Token, policy: Policy, where: Positions) -> Reason:
+    message = f"A quoted text stands where a name belongs: put names in {policy.name_quotes}."
     return where.reason(ReasonCode.FILE_AS_TABLE, message, token.start)
+
+
+def _arguments(tokens: tuple[Token, ...], index: int, policy: Policy, where: Positions) -> Iterator[Reason]:
+    """Refuse a call whose arguments could make it fill the memory."""
+    token = tokens[index]
+    if token.text in policy.template_functions and not _is_plain_format(tokens[index + 2 : index + 4]):
+        yield _too_wide(token, where)
+    if token.text in policy.bounded:
+        yield from _size(tokens, index, policy, where)
+
+
+def _size(tokens: tuple[Token, ...], index: int, policy: Policy, where: Positions) -> Iterator[Reason]:
+    """Refuse a call that could fill the memory: its length must be one small number in the text."""
+    name = tokens[index].text
+    place, most = policy.bounded[name]
+    size = _argument(tokens, index + 1, place)
+    if (
+        len(size) == 1
+        and size[0].kind is Kind.NUMBER
+        and size[0].text.isdecimal()
+        and int(size[0].text) <= most
+    ):
+        return
+    message = f"{name} needs a plain number of at most {most} for its length."
+    yield where.reason(ReasonCode.TOO_COMPLEX, message, tokens[index].start)
+
+
+def _argument(tokens: tuple[Token, ...], opening: int, place: int) -> list[Token]:
+    """The tokens of one argument of the call whose bracket opens at `opening`."""
+    depth, current, found = 0, 0, []
+    for token in tokens[opening:]:
+        sign = token.text if token.kind is Kind.PUNCTUATION else ""
+        depth += (sign in _OPENING) - (sign in _CLOSING)
+        if depth == 0:
+            break
+        if sign == "," and depth == 1:
+            current += 1
+        elif current == place and (depth > 1 or sign not in _OPENING):
+            found.append(token)
+    return found
 
 
 def _is_plain_format(argument: tuple[Token, ...]) -> bool:

@@ -9,6 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from insight_engine import wiring
+from insight_engine.load import keep_figures
 from insight_engine.runtime import RunFolder
 from insight_engine.settings import Settings
 from insight_engine.telemetry import get_logger
@@ -59,9 +60,12 @@ class Child:
 
     async def _serve(self) -> None:
         async with wiring.worker(self._settings) as services:
+            self._rest_if_told(services)
             self._ready.set_result(services)
             tasks = [
-                asyncio.create_task(services.slot.poll_forever()),
+                asyncio.create_task(keep_figures(services.load, self._folder)),
+                asyncio.create_task(self._poll(services)),
+                asyncio.create_task(services.control.run_forever()),
                 asyncio.create_task(services.housekeeper.run_forever()),
             ]
             ticking = asyncio.create_task(self._tick_until_draining(services))
@@ -75,14 +79,29 @@ class Child:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def _poll(self, services: wiring.Worker) -> None:
+        await services.slot.poll_forever()
+        if self._folder.resting:  # its end is meant, and the process stays
+            await asyncio.get_running_loop().create_future()
+
     async def _tick_until_draining(self, services: wiring.Worker) -> None:
         count, ready = 0, False
         while not self._folder.draining:
+            resting = self._rest_if_told(services)
             if count % PROBE_EVERY == 0:
                 ready = await _answers(services)
-            self._folder.tick(ready=ready)
+            slot = services.slot
+            self._folder.tick(ready=ready, busy=slot.busy, since=slot.busy_since, resting=resting)
             count += 1
             await asyncio.sleep(TICK_S)
+
+    def _rest_if_told(self, services: wiring.Worker) -> bool:
+        """Take no more work once `/internal/drain` was asked for; whether it was."""
+        resting = self._folder.resting
+        if resting:
+            services.slot.rest()
+            services.control.rest()
+        return resting
 
 
 async def _answers(services: wiring.Worker) -> bool:

@@ -9,7 +9,7 @@ from asgi_correlation_id.context import correlation_id
 from celery import Celery, signals
 from prometheus_client.multiprocess import mark_process_dead
 
-from insight_engine.adapters.queue.broker import CORRELATION_HEADER, TASK, celery_app
+from insight_engine.adapters.queue.broker import CORRELATION_HEADER, QUEUE, TASK, celery_app
 from insight_engine.domain.ids import is_correlation_id
 from insight_engine.runtime import RunFolder
 from insight_engine.settings import Settings
@@ -25,6 +25,7 @@ class QueryWorker:
     def __init__(self, settings: Settings, folder: RunFolder) -> None:
         self._settings, self._folder = settings, folder
         self._child: Child | None = None
+        self._worker: Any = None
         self._app = celery_app(settings)
         self._register(self._app)
 
@@ -34,6 +35,7 @@ class QueryWorker:
         signals.setup_logging.connect(_keep_logging, weak=False)
         signals.worker_process_init.connect(self._start_child, weak=False)
         signals.worker_process_shutdown.connect(self._stop_child, weak=False)
+        signals.worker_ready.connect(self._consumer_ready, weak=False)
         signals.worker_shutting_down.connect(self._shutting_down, weak=False)
 
     def _task(self) -> Any:
@@ -60,6 +62,19 @@ class QueryWorker:
             self._child.drain()
             mark_process_dead(pid, str(self._folder.metrics))  # type: ignore[no-untyped-call]
 
+    def rest(self) -> None:
+        """Take no more work, and stay: what runs ends. From any thread; may be called again."""
+        if not self._folder.resting:
+            get_logger("worker").info("Taking no more queries")
+        self._folder.mark_resting()
+        self._consumer_ready()
+
+    def _consumer_ready(self, **_: Any) -> None:
+        # Called again after a new connection; the queue stays deselected, so that is harmless.
+        consumer = getattr(self._worker, "consumer", None)
+        if consumer is not None and self._folder.resting and QUEUE in self._app.amqp.queues.consume_from:
+            consumer.call_soon(consumer.cancel_task_queue, QUEUE)
+
     def _shutting_down(self, **_: Any) -> None:
         get_logger("worker").info("Draining", within_s=self._settings.drain_timeout_s)
         self._folder.mark_draining()
@@ -70,7 +85,7 @@ class QueryWorker:
 
     def run(self) -> int:
         """Work until told to stop; the exit code."""
-        worker = self._app.Worker(
+        self._worker = worker = self._app.Worker(
             pool="prefork",
             concurrency=self._settings.worker_concurrency,
             quiet=True,

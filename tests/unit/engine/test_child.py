@@ -48,6 +48,7 @@ def folder(tmp_path: Path) -> RunFolder:
 def test_a_child_whose_polling_ended_exits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     services = SimpleNamespace(
         slot=SimpleNamespace(poll_forever=ends_at_once),
+        control=SimpleNamespace(run_forever=ends_at_once),
         housekeeper=SimpleNamespace(run_forever=ends_at_once),
         database=SimpleNamespace(healthy=answers),
     )

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from insight_engine.domain.query import QueryLimits
-from insight_engine.services.chunking import CHUNK_BYTES, CHUNK_ROWS, chunks_of
+from insight_engine.services.chunking import CHUNK_BYTES, CHUNK_ROWS, FIRST_ROWS, chunks_of
+from insight_engine.services.formats.as_json import rows_of
 from insight_engine.services.results import decode
 
 
@@ -17,18 +18,50 @@ def batch(*values: int) -> pa.RecordBatch:
 
 
 def rows(chunks: list[bytes]) -> list[int]:
-    return [row[0] for chunk in chunks for row in decode(chunk, 0, 1_000_000)[1]]
+    return [row[0] for chunk in chunks for row in rows_of(decode(chunk, 0).table)]
 
 
 def test_an_empty_result_keeps_its_columns() -> None:
     [chunk] = chunks_of(iter([batch()]), QueryLimits())
     assert (chunk.rows, chunk.truncated) == (0, False)
-    assert decode(chunk.data, 0, 10)[0] == (("n", "int64"),)
+    assert decode(chunk.data, 0).table.schema == batch().schema
 
 
 def test_a_large_batch_is_cut_into_several_chunks() -> None:
     chunks = list(chunks_of(iter([batch(*range(CHUNK_ROWS + 5))]), QueryLimits()))
-    assert [chunk.rows for chunk in chunks] == [CHUNK_ROWS, 5]
+    assert [chunk.rows for chunk in chunks] == [FIRST_ROWS, CHUNK_ROWS - FIRST_ROWS + 5]
+    assert rows([chunk.data for chunk in chunks]) == list(range(CHUNK_ROWS + 5))
+
+
+def test_only_the_first_chunk_is_small() -> None:
+    batches = [batch(*range(40_000)), batch(*range(40_000, 80_000))]
+    chunks = list(chunks_of(iter(batches), QueryLimits()))
+    assert [chunk.rows for chunk in chunks[:2]] == [FIRST_ROWS, CHUNK_ROWS]
+    assert rows([chunk.data for chunk in chunks]) == list(range(80_000))
+
+
+def test_values_of_a_dictionary_count_as_often_as_they_occur() -> None:
+    labels = ["x" * 100_000, "short"]
+    encoded = pa.DictionaryArray.from_arrays(pa.array([0] * 300 + [1] * 300 + [None]), pa.array(labels))
+    chunks = list(chunks_of(iter([pa.record_batch({"t": encoded})]), QueryLimits()))
+    tables = [decode(chunk.data, 0).table for chunk in chunks]
+    assert max(table.nbytes for table in tables) <= 2 * CHUNK_BYTES
+    assert {str(table.schema.field("t").type) for table in tables} == {"string"}
+    found = [row[0] for table in tables for row in rows_of(table)]
+    assert found == [labels[0]] * 300 + ["short"] * 300 + [None]
+
+
+def test_dictionaries_within_other_values_are_written_out() -> None:
+    labels = pa.array(["a", "b"]).dictionary_encode()
+    nested = pa.StructArray.from_arrays([labels], ["label"])
+    [chunk] = chunks_of(iter([pa.record_batch({"s": nested, "n": pa.array([1, 2])})]), QueryLimits())
+    assert str(decode(chunk.data, 0).table.schema.field("s").type) == "struct<label: string>"
+
+
+def test_an_empty_batch_with_a_dictionary_keeps_its_columns() -> None:
+    empty = pa.record_batch({"t": pa.array([], pa.string()).dictionary_encode()})
+    [chunk] = chunks_of(iter([empty]), QueryLimits())
+    assert decode(chunk.data, 0).table.schema.names == ["t"]
 
 
 def test_exactly_the_row_limit_is_not_a_cut() -> None:
@@ -89,7 +122,7 @@ def test_pages_of_any_size_join_to_the_result(limit: int) -> None:
     [chunk] = chunks_of(iter([batch(*range(20))]), QueryLimits())
     read = []
     for offset in range(0, 20, limit):
-        read += [row[0] for row in decode(chunk.data, offset, limit)[1]]
+        read += [row[0] for row in rows_of(decode(chunk.data, offset, limit).table)]
     assert read == list(range(20))
 
 
@@ -106,5 +139,5 @@ def test_text_that_compresses_well_counts_by_its_own_size() -> None:
 def test_a_few_long_rows_among_short_ones_do_not_make_a_large_chunk() -> None:
     skewed = pa.record_batch({"t": pa.array(["x"] * 30_000 + ["x" * 1_000_000] * 12)})
     chunks = list(chunks_of(iter([skewed]), QueryLimits()))
-    assert max(decode(chunk.data, 0, 100_000).size for chunk in chunks) <= 2 * CHUNK_BYTES
+    assert max(decode(chunk.data, 0).table.nbytes for chunk in chunks) <= 2 * CHUNK_BYTES
     assert sum(chunk.rows for chunk in chunks) == 30_012

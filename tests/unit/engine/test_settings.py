@@ -23,10 +23,16 @@ def test_every_field_is_read_from_its_variable() -> None:
             "INSIGHT_API_PROCESSES": "3",
             "INSIGHT_DRAIN_TIMEOUT_S": "20",
             "INSIGHT_TMP_DIR": "/scratch",
+            "INSIGHT_RESULT_STORE": "folder",
+            "INSIGHT_RESULT_DIR": "/results",
+            "INSIGHT_RESULT_TTL_S": "60",
+            "INSIGHT_HISTORY_DAYS": "7",
         }
     )
     assert (settings.instance, settings.log_level, settings.api_processes) == ("vanna", "DEBUG", 3)
     assert (settings.drain_timeout_s, settings.tmp_dir) == (20, Path("/scratch"))
+    assert (settings.result_store, settings.result_dir) == ("folder", Path("/results"))
+    assert (settings.result_ttl_s, settings.history_days) == (60, 7)
 
 
 def test_foreign_variables_are_ignored() -> None:
@@ -48,6 +54,11 @@ def test_foreign_variables_are_ignored() -> None:
         ("INSIGHT_SECRETS_DIR", "secrets"),
         ("INSIGHT_INSTANCE", "a b"),
         ("INSIGHT_INSTANCE", ""),
+        ("INSIGHT_RESULT_STORE", "S3"),
+        ("INSIGHT_RESULT_DIR", "results"),
+        ("INSIGHT_RESULT_TTL_S", "59"),
+        ("INSIGHT_RESULT_TTL_S", "604801"),
+        ("INSIGHT_HISTORY_DAYS", "0"),
     ],
 )
 def test_a_wrong_value_is_refused_by_its_variable(variable: str, value: str) -> None:

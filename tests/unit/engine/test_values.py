@@ -1,6 +1,6 @@
 """The JSON form of values, also of those that Python has no object for."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -10,20 +10,30 @@ import pytest
 
 from insight_engine.services.values import column_values, plain, type_name
 
+MONTHS_AND_MORE = pa.scalar((14, 3, 10**9), type=pa.month_day_nano_interval()).as_py()
+
 
 @pytest.mark.parametrize(
     ("value", "form"),
     [
         (None, None),
         (True, True),
-        (2**63, 2**63),
+        (2**53 - 1, 2**53 - 1),
+        (1 - 2**53, 1 - 2**53),
+        (2**53, "9007199254740992"),
+        (-(2**53), "-9007199254740992"),
         (1.5, 1.5),
-        (float("nan"), "nan"),
-        (float("inf"), "inf"),
+        (float("nan"), "NaN"),
+        (float("inf"), "Infinity"),
+        (float("-inf"), "-Infinity"),
         (Decimal("1.10"), "1.10"),
         (date(2026, 1, 2), "2026-01-02"),
         (datetime(2026, 1, 2, 3, tzinfo=UTC), "2026-01-02T03:00:00+00:00"),
-        (timedelta(seconds=90), "0:01:30"),
+        (datetime(2026, 1, 2, 3, tzinfo=timezone(timedelta(hours=2))), "2026-01-02T01:00:00+00:00"),
+        (timedelta(seconds=90), "PT90S"),
+        (timedelta(days=-1, microseconds=500), "P-1DT0.0005S"),
+        (timedelta(0), "PT0S"),
+        (MONTHS_AND_MORE, "P14M3DT1S"),
         (b"\x00\xff", "AP8="),
         (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
         ([Decimal(1), None], ["1", None]),
@@ -53,6 +63,29 @@ def test_values_become_what_json_can_hold(value: Any, form: Any) -> None:
 def test_moments_that_python_cannot_hold_become_text(kind: Any, raw: int, form: str) -> None:
     whole = pa.array([raw, None], pa.int32() if kind == pa.date32() else pa.int64())
     assert column_values(pa.chunked_array([whole.cast(kind)])) == [form, None]
+
+
+@pytest.mark.parametrize(
+    ("column", "forms"),
+    [
+        (pa.array([2**53, 5, None]), ["9007199254740992", 5, None]),
+        (pa.array([2**64 - 1], pa.uint64()), ["18446744073709551615"]),
+        (pa.array([1.5, float("nan"), None]), [1.5, "NaN", None]),
+        (pa.array([None, None], pa.int64()), [None, None]),
+        (
+            pa.array([0, 1_500_000, None], pa.timestamp("us")),
+            ["1970-01-01T00:00:00", "1970-01-01T00:00:01.500000", None],
+        ),
+        (pa.array([0], pa.timestamp("ms", "Europe/Berlin")), ["1970-01-01T00:00:00+00:00"]),
+        (pa.array([1], pa.timestamp("ns", "UTC")), ["1970-01-01T00:00:00.000000001+00:00"]),
+        (pa.array([None], pa.timestamp("us")), [None]),
+        (pa.array([date(1, 1, 1), date(9999, 12, 31)]), ["0001-01-01", "9999-12-31"]),
+        (pa.array([[b"x"], None], pa.list_(pa.binary())), [["eA=="], None]),
+    ],
+    ids=str,
+)
+def test_columns_become_what_json_can_hold(column: Any, forms: list[Any]) -> None:
+    assert column_values(pa.chunked_array([column])) == forms
 
 
 def test_a_moment_that_python_cannot_hold_leaves_its_neighbours_as_they_are() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from insight_engine.cli.guard import CatalogError, add_parser, judge_lines, read_catalog
+from insight_engine.cli.guard import InputError, add_parser, judge_lines, read_catalog, read_grants
 from insight_engine.domain.sources import Catalog, Dialect
 
 
@@ -79,7 +79,7 @@ def test_a_catalog_is_read_from_a_file(tmp_path: Path) -> None:
     "text", ["/nowhere/schema.json", "{", "{[]}", '{"public": ["orders"]}', '{"public": {"o": 1}}']
 )
 def test_an_unusable_catalog_is_named(text: str) -> None:
-    with pytest.raises(CatalogError):
+    with pytest.raises(InputError):
         read_catalog(text)
 
 
@@ -89,3 +89,57 @@ def test_an_unusable_catalog_ends_with_the_configuration_code(capsys: pytest.Cap
     args = parser.parse_args(["guard", "--dialect", "duckdb", "--schema", "/nowhere/schema.json"])
     assert args.run(args) == 78
     assert "--schema: cannot read the file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("sql", ["FROM data.csv", "SELECT * FROM a.parquet", "SELECT 1 FROM orders, x.JSON"])
+def test_two_words_that_are_the_name_of_a_file_are_refused_though_every_schema_is_granted(sql: str) -> None:
+    out = io.StringIO()
+    judge_lines(io.BytesIO(json.dumps({"sql": sql}).encode()), out, Dialect.DUCKDB, None)
+    assert json.loads(out.getvalue())["reasons"][0]["code"] == "file_as_table"
+
+
+def test_parameters_are_a_list_or_an_object() -> None:
+    lines = [
+        json.dumps({"id": 1, "sql": "SELECT $1", "parameters": [1]}),
+        json.dumps({"id": 2, "sql": "SELECT $1", "parameters": {"a": 1}}),
+        json.dumps({"id": 3, "sql": "SELECT $1", "parameters": "x"}),
+    ]
+    first, second, third = verdicts(*lines)
+    assert first["allowed"]
+    assert second["reasons"][0]["code"] == "parameters_mismatch"
+    assert third["reasons"][0]["code"] == "bad_request"
+
+
+def test_grants_are_read_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "grants.json"
+    file.write_text('{"tables": ["public.people"], "columns": {"public.people": ["id"]}}')
+    granted = read_grants(str(file))
+    texts = ["SELECT id FROM people", "SELECT * FROM people", "SELECT id FROM orders"]
+    lines = b"\n".join(json.dumps({"sql": text}).encode() for text in texts)
+    out = io.StringIO()
+    judge_lines(io.BytesIO(lines), out, Dialect.POSTGRES, None, granted)
+    found = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert [[reason["code"] for reason in verdict["reasons"]] for verdict in found] == [
+        [],
+        ["column_not_granted"],
+        ["table_not_granted"],
+    ]
+
+
+@pytest.mark.parametrize("text", ['{"rows": []}', '{"tables": "a"}', '{"columns": {"a": [1]}}', "[]", "{"])
+def test_unusable_grants_are_named(text: str, tmp_path: Path) -> None:
+    (tmp_path / "grants.json").write_text(text)
+    with pytest.raises(InputError):
+        read_grants(str(tmp_path / "grants.json"))
+
+
+@pytest.mark.parametrize("name", ["trino", "mariadb", "mssql", "Postgres", ""])
+def test_a_dialect_without_a_policy_is_refused_with_those_there_are(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parser = argparse.ArgumentParser()
+    add_parser(parser.add_subparsers())
+    with pytest.raises(SystemExit) as ended:
+        parser.parse_args(["guard", "--dialect", name])
+    assert ended.value.code == 2
+    assert "use postgres, mysql, sqlite or duckdb" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """Nothing but prepare() makes a PreparedQuery, and nothing changes one."""
 
 import ast
+import contextlib
 import copy
 import pickle
 from pathlib import Path
@@ -56,6 +57,31 @@ def test_no_attribute_can_be_set(name: str) -> None:
         setattr(prepared(), name, "DROP TABLE orders")
     with pytest.raises(AttributeError):
         object.__setattr__(prepared(), name, "DROP TABLE orders")
+
+
+@pytest.mark.parametrize("name", ["sql", "source", "__eq__", "__hash__", "__new__"])
+def test_the_class_cannot_be_changed(name: str) -> None:
+    with pytest.raises(NotPreparedError):
+        setattr(PreparedQuery, name, property(lambda _: "DROP TABLE orders"))
+    with pytest.raises(NotPreparedError):
+        delattr(PreparedQuery, name)
+
+
+def test_its_facts_cannot_be_changed() -> None:
+    known = facts(prepared())
+    with pytest.raises(AttributeError):
+        object.__setattr__(known, "sql", "DROP TABLE orders")
+
+
+def test_another_object_cannot_become_one() -> None:
+    class Other:
+        __slots__ = ("__weakref__",)
+
+    other = Other()
+    with contextlib.suppress(TypeError):
+        other.__class__ = PreparedQuery  # type: ignore[assignment]
+    with pytest.raises(NotPreparedError):
+        facts(other)  # type: ignore[arg-type]
 
 
 def test_it_cannot_be_extended() -> None:

@@ -10,6 +10,7 @@ from insight_engine.domain.credentials import SourceCredential
 from insight_engine.domain.errors import ConfigurationError
 
 SQLITE_SCHEME = "sqlite:///"
+SSL_MODES = ("disable", "require", "verify-ca", "verify-full")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,23 +90,39 @@ def broker_login(root: Path) -> BrokerLogin:
     )
 
 
-def _port(text: str) -> int:
+def _port(text: str, name: str = "broker") -> int:
     if text.isascii() and text.isdigit() and 0 < int(text) < 65_536:  # noqa: PLR2004
         return int(text)
-    raise ConfigurationError("secret_invalid", f"Secret set broker: port is {text!r}, it must be 1 to 65535")
+    raise ConfigurationError("secret_invalid", f"Secret set {name}: port is {text!r}, it must be 1 to 65535")
 
 
 def source_credential(root: Path, name: str) -> SourceCredential | None:
-    """The login of a data source, or None when no secret is mounted for it."""
-    secret = read_set(root, f"source-{name}")
+    """The login of a data source, or None when no secret is mounted for it.
+
+    Raises:
+        ConfigurationError: a file of the set cannot be used.
+    """
+    set_name = f"source-{name}"
+    secret = read_set(root, set_name)
     if secret is None:
         return None
-    port = secret.get("port", "")
     return SourceCredential(
         uri=secret.get("uri") or None,
         host=secret.get("host") or None,
-        port=int(port) if port.isdigit() else None,
+        port=_port(secret["port"], set_name) if secret.get("port") else None,
         dbname=secret.get("dbname") or None,
         username=secret.get("username") or None,
         password=secret.get("password") or None,
+        sslmode=_sslmode(secret, set_name),
+        ca_pem=secret.get("sslrootcert") or None,
     )
+
+
+def _sslmode(secret: Mapping[str, str], name: str) -> str | None:
+    mode = secret.get("sslmode") or None
+    if mode is not None and mode not in SSL_MODES:
+        raise ConfigurationError(
+            "secret_invalid",
+            f"Secret set {name}: sslmode is {mode!r}: set it to one of {', '.join(SSL_MODES)}",
+        )
+    return mode

@@ -47,8 +47,13 @@ class FileCredentials(CredentialProvider):
 
 
 def channel_name(instance: str) -> str:
-    """The channel that carries the ids of ended queries."""
+    """The channel that carries the ids of queries that changed."""
     return f"insight:{instance}:ended"
+
+
+def control_channel_name(instance: str) -> str:
+    """The channel on which workers are called beside their queries."""
+    return f"insight:{instance}:control"
 
 
 def celery_app(settings: Settings) -> Celery:
@@ -59,41 +64,58 @@ def celery_app(settings: Settings) -> Celery:
     """
     login = broker_login(settings.secrets_dir)
     app = Celery("insight", set_as_current=False)
-    app.conf.update(
-        broker_url=_celery_url(login),
-        broker_connection_retry_on_startup=True,
-        broker_connection_max_retries=None,
-        broker_connection_timeout=CONNECT_TIMEOUT_S,
+    app.conf.update(**_connection(login, settings.instance), **_tasks(), **_pool(settings.worker_concurrency))
+    return app
+
+
+def _connection(login: BrokerLogin, instance: str) -> dict[str, Any]:
+    """How the broker is reached, and that losing it ends nothing."""
+    return {
+        "broker_url": _celery_url(login),
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "broker_connection_timeout": CONNECT_TIMEOUT_S,
         # An error that Redis answers (loading, read-only, no permission) ends the worker without this.
-        broker_channel_error_retry=True,
-        broker_transport_options={
+        "broker_channel_error_retry": True,
+        "broker_transport_options": {
             "socket_timeout": SOCKET_TIMEOUT_S,
             "socket_connect_timeout": CONNECT_TIMEOUT_S,
             "socket_keepalive": True,
             "retry_on_timeout": False,
             "visibility_timeout": 2 * TASK_LIMIT_S + 600,
-            "global_keyprefix": f"insight:{settings.instance}:",
+            "global_keyprefix": f"insight:{instance}:",
         },
-        broker_use_ssl={"ssl_cert_reqs": "required"} if login.tls else None,
-        task_default_queue=QUEUE,
-        task_serializer="json",
-        accept_content=["json"],
-        task_ignore_result=True,
-        task_acks_late=True,
-        task_reject_on_worker_lost=False,
-        task_time_limit=TASK_LIMIT_S,
-        task_publish_retry=False,
-        worker_prefetch_multiplier=1,
-        worker_disable_prefetch=True,
-        worker_enable_remote_control=False,
-        worker_send_task_events=False,
-        worker_hijack_root_logger=False,
-        worker_redirect_stdouts=False,
-        worker_concurrency=settings.worker_concurrency,
-        worker_cancel_long_running_tasks_on_connection_loss=False,
-        enable_utc=True,
-    )
-    return app
+        "broker_use_ssl": {"ssl_cert_reqs": "required"} if login.tls else None,
+    }
+
+
+def _tasks() -> dict[str, Any]:
+    """A task is a query's id: it may be lost, doubled and late, as the store decides."""
+    return {
+        "task_default_queue": QUEUE,
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "task_ignore_result": True,
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": False,
+        "task_time_limit": TASK_LIMIT_S,
+        "task_publish_retry": False,
+        "enable_utc": True,
+    }
+
+
+def _pool(concurrency: int) -> dict[str, Any]:
+    """A worker takes what it can run at once, and is steered by the store alone."""
+    return {
+        "worker_concurrency": concurrency,
+        "worker_prefetch_multiplier": 1,
+        "worker_disable_prefetch": True,
+        "worker_enable_remote_control": False,
+        "worker_send_task_events": False,
+        "worker_hijack_root_logger": False,
+        "worker_redirect_stdouts": False,
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+    }
 
 
 def _celery_url(login: BrokerLogin) -> str:

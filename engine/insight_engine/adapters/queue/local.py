@@ -1,9 +1,15 @@
-"""Doorbell and wake-ups inside one process, for the embedded mode and for tests."""
+"""Doorbell, wake-ups and control bell inside one process, for the embedded mode and for tests."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 from uuid import UUID
+
+from insight_engine.domain.control import ControlCall
+
+MAX_CALLS: Final = 256
+"""Calls kept for a listener that is slow; what is dropped is found by polling."""
 
 
 class LocalDoorbell:
@@ -34,41 +40,75 @@ class LocalWakeup:
     """One registered interest."""
 
     def __init__(self) -> None:
-        self._ended = asyncio.Event()
+        self._changed = asyncio.Event()
 
     async def wait(self, timeout_s: float) -> bool:
-        """Wait for the announcement; False after the timeout."""
+        """Wait for the next announcement since the last wait; False after the timeout."""
         try:
             async with asyncio.timeout(timeout_s):
-                await self._ended.wait()
+                await self._changed.wait()
         except TimeoutError:
             return False
+        self._changed.clear()
         return True
 
     def announce(self) -> None:
-        """It ended."""
-        self._ended.set()
+        """It changed."""
+        self._changed.set()
 
 
 class LocalWakeups:
-    """Wakes waiters of this process."""
+    """Wakes waiters of this process; any number may wait for one id."""
 
     def __init__(self) -> None:
-        self._expected: dict[UUID, LocalWakeup] = {}
+        self._expected: dict[UUID, set[LocalWakeup]] = {}
 
     @asynccontextmanager
     async def expect(self, query_id: UUID) -> AsyncIterator[LocalWakeup]:
-        """Register interest before the job can end."""
-        wakeup = self._expected[query_id] = LocalWakeup()
+        """Register interest before it can change."""
+        wakeup = LocalWakeup()
+        waiting = self._expected.setdefault(query_id, set())
+        waiting.add(wakeup)
         try:
             yield wakeup
         finally:
-            del self._expected[query_id]
+            waiting.discard(wakeup)
+            if not waiting and self._expected.get(query_id) is waiting:
+                del self._expected[query_id]
 
     async def announce(self, query_id: UUID) -> None:
-        """Say that the job ended."""
-        if (wakeup := self._expected.get(query_id)) is not None:
+        """Say that it changed."""
+        for wakeup in self._expected.get(query_id, ()):
             wakeup.announce()
+
+    def announce_all(self) -> None:
+        """Wake everybody: announcements may have been lost, the store knows."""
+        for waiting in self._expected.values():
+            for wakeup in waiting:
+                wakeup.announce()
+
+    async def close(self) -> None:
+        """There is nothing to close."""
+
+
+class LocalBell:
+    """Control calls within the process."""
+
+    def __init__(self) -> None:
+        self._calls: asyncio.Queue[ControlCall] = asyncio.Queue(MAX_CALLS)
+
+    async def call(self, call: ControlCall) -> None:
+        """Say it to this process."""
+        if not self._calls.full():
+            self._calls.put_nowait(call)
+
+    async def heard(self, timeout_s: float) -> ControlCall | None:
+        """The next call; None after the timeout."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self._calls.get()
+        except TimeoutError:
+            return None
 
     async def close(self) -> None:
         """There is nothing to close."""

@@ -12,12 +12,8 @@ def open_source(source: DataSource, credential: SourceCredential | None) -> Sour
     Raises:
         SourceMisconfigured: when the credential or the path that its dialect needs is missing.
     """
-    if source.dialect is Dialect.POSTGRES:
-        if credential is None:
-            raise SourceMisconfigured(f"Data source {source.name} needs a credential: mount its secret")
-        from insight_engine.adapters.sources.postgres import PostgresSource
-
-        return PostgresSource(source, credential)
+    if source.dialect in {Dialect.POSTGRES, Dialect.MYSQL}:
+        return _server(source, credential)
     if source.path is None:
         raise SourceMisconfigured(f"Data source {source.name} needs a path to its database file")
     if source.dialect is Dialect.SQLITE:
@@ -27,3 +23,15 @@ def open_source(source: DataSource, credential: SourceCredential | None) -> Sour
     from insight_engine.adapters.sources.duckdb import DuckdbSource
 
     return DuckdbSource(source)
+
+
+def _server(source: DataSource, credential: SourceCredential | None) -> Source:
+    if credential is None:
+        raise SourceMisconfigured(f"Data source {source.name} needs a credential: mount its secret")
+    if source.dialect is Dialect.MYSQL:
+        from insight_engine.adapters.sources.mysql import MysqlSource
+
+        return MysqlSource(source, credential)
+    from insight_engine.adapters.sources.postgres import PostgresSource
+
+    return PostgresSource(source, credential)

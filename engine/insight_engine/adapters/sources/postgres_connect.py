@@ -1,64 +1,42 @@
-"""Makes PostgreSQL connections: reads the credential, keeps the driver's type table warm.
+"""Makes PostgreSQL connections from a credential, with the TLS that it asks for."""
 
-The driver reads the server's whole type catalog when it opens a database (about 40 ms) but not for further
-connections of it; so one connection is kept as the parent of all, and never runs a query.
-"""
-
-import threading
-import time
-from collections.abc import Sequence
+import os
+import tempfile
+import weakref
 from contextlib import suppress
+from pathlib import Path
 
-import adbc_driver_postgresql
 import psycopg
-from adbc_driver_manager import dbapi
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from insight_engine.domain.credentials import SourceCredential
 from insight_engine.domain.source_errors import SourceMisconfigured
 
 CONNECT_TIMEOUT_S = 5
-PARENT_MAX_AGE_S = 300.0
-_DRIVER = adbc_driver_postgresql._driver_path()  # noqa: SLF001 - the way its own dbapi module finds it
+SSL_MODES = ("disable", "require", "verify-ca", "verify-full")
 
 
-class Connections:
-    """Connections of one login to one database, each made for one query."""
+class Login:
+    """One login to one database; holds the CA's file, which the driver can only read from a path."""
 
-    def __init__(self, conninfo: str) -> None:
-        self._conninfo = conninfo
-        self._lock = threading.Lock()
-        self._parent: dbapi.Connection | None = None
-        self._made = 0.0
+    def __init__(self, name: str, credential: SourceCredential) -> None:
+        self._ca = _ca_file(credential.ca_pem)
+        if self._ca is not None:
+            weakref.finalize(self, _remove, self._ca)
+        self._conninfo = conninfo(name, credential, self._ca)
+        self.secrets = _secrets(self._conninfo, credential)
 
-    def open(self) -> dbapi.Connection:
+    def connect(self, timeout_s: int = CONNECT_TIMEOUT_S) -> psycopg.Connection[tuple[object, ...]]:
         """A new connection in autocommit; raises the driver's error when there is none to be had."""
-        with self._lock:
-            if self._parent is None or time.monotonic() - self._made > PARENT_MAX_AGE_S:
-                self._drop()
-                self._parent = _connect(self._conninfo)
-                self._made = time.monotonic()
-            return self._parent.adbc_clone()
+        return psycopg.connect(self._conninfo, autocommit=True, connect_timeout=timeout_s)
 
     def close(self) -> None:
-        """Close the parent; connections handed out close on their own."""
-        with self._lock:
-            self._drop()
-
-    def _drop(self) -> None:
-        if self._parent is not None:
-            with suppress(dbapi.Error):
-                self._parent.close()
-        self._parent = None
+        """Remove the CA's file."""
+        if self._ca is not None:
+            _remove(self._ca)
 
 
-def _connect(conninfo: str) -> dbapi.Connection:
-    return dbapi.connect(
-        driver=_DRIVER, entrypoint="AdbcDriverPostgresqlInit", db_kwargs={"uri": conninfo}, autocommit=True
-    )
-
-
-def conninfo(name: str, credential: SourceCredential) -> str:
+def conninfo(name: str, credential: SourceCredential, ca_file: str | None = None) -> str:
     """The libpq connection string of a credential.
 
     Raises:
@@ -66,6 +44,10 @@ def conninfo(name: str, credential: SourceCredential) -> str:
     """
     if credential.uri is None and credential.host is None:
         raise SourceMisconfigured(f"The secret of data source {name} has neither uri nor host: add one.")
+    if credential.sslmode not in {None, *SSL_MODES}:
+        raise SourceMisconfigured(
+            f"The secret of data source {name} has an unknown sslmode: use one of {', '.join(SSL_MODES)}."
+        )
     single = {
         "host": credential.host,
         "port": credential.port,
@@ -76,23 +58,44 @@ def conninfo(name: str, credential: SourceCredential) -> str:
     parts = {} if credential.uri is not None else {key: v for key, v in single.items() if v is not None}
     try:
         return make_conninfo(
-            credential.uri or "", connect_timeout=CONNECT_TIMEOUT_S, client_encoding="UTF8", **parts
+            credential.uri or "",
+            **{**parts, **_tls(credential, ca_file)},
+            client_encoding="UTF8",
+            application_name="insight",
+            gssencmode="disable",
         )
     except psycopg.Error:
         message = f"The secret of data source {name} holds no usable connection URI: check its uri."
         raise SourceMisconfigured(message) from None
 
 
-def begin(connection: dbapi.Connection, settings: Sequence[tuple[str, str]]) -> None:
-    """Open a read-only transaction; its settings end with it, so a pooler hands none of them on."""
-    calls = ", ".join(f"set_config(${2 * n + 1}, ${2 * n + 2}, true)" for n in range(len(settings)))
-    with connection.cursor() as cursor:
-        cursor.execute("BEGIN TRANSACTION READ ONLY")
-        cursor.execute(f"SELECT {calls}", tuple(part for pair in settings for part in pair))
-        cursor.fetchall()
+def _tls(credential: SourceCredential, ca_file: str | None) -> dict[str, str]:
+    """Without a CA of the secret, the system's own ones vouch; libpq would look in a home folder."""
+    settings = {} if credential.sslmode is None else {"sslmode": credential.sslmode}
+    if ca_file is not None:
+        settings["sslrootcert"] = ca_file
+    elif credential.sslmode == "verify-full":
+        settings["sslrootcert"] = "system"
+    return settings
 
 
-def interrupt(connection: dbapi.Connection) -> None:
-    """Ask the server to stop what a connection runs; nothing when it runs nothing."""
-    with suppress(dbapi.Error):
-        connection.adbc_cancel()
+def _ca_file(pem: str | None) -> str | None:
+    if pem is None:
+        return None
+    descriptor, path = tempfile.mkstemp(prefix="insight-ca-", suffix=".pem")  # 0600, a name nobody can guess
+    with os.fdopen(descriptor, "w") as file:
+        file.write(pem)
+    return path
+
+
+def _remove(path: str) -> None:
+    with suppress(OSError):
+        Path(path).unlink()
+
+
+def _secrets(conninfo: str, credential: SourceCredential) -> tuple[str, ...]:
+    """What no message may show."""
+    parts = conninfo_to_dict(conninfo)
+    names = ("host", "hostaddr", "user", "password")
+    found = [credential.uri, *(str(parts[name]) for name in names if parts.get(name))]
+    return tuple(sorted((value for value in found if value), key=len, reverse=True))

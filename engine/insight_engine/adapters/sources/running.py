@@ -1,9 +1,10 @@
-"""What every adapter shares: which queries run, how to end one from another thread, and its deadline.
+"""What every adapter shares: which queries run or ran, how to end one from another thread, and its deadline.
 
 The deadline is kept here, outside the database: no statement can talk its way past it.
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum, auto
@@ -23,6 +24,8 @@ from insight_engine.sqlguard.sealed import PreparedQuery, facts
 
 BATCH_ROWS = 65_536
 _RELEASE_TIMEOUT_S = 10.0
+_END_AGAIN_S = 0.1
+_REMEMBERED_S = 3.0
 
 
 class Ending(Enum):
@@ -37,6 +40,7 @@ class Running:
 
     def __init__(self, timeout_s: float) -> None:
         self.timeout_s = timeout_s
+        self.deadline = time.monotonic() + timeout_s
         self.ending: Ending | None = None
         self.released = threading.Event()
         self._lock = threading.Lock()
@@ -58,6 +62,13 @@ class Running:
         if interrupt is not None and not self.released.is_set():
             interrupt()
 
+    def check(self) -> None:
+        """Raise when it was ended from outside: an answer that came all the same may not be the whole one."""
+        if self.ending is None and time.monotonic() > self.deadline:
+            self.ending = Ending.TIMED_OUT
+        if self.ending is not None:
+            raise self.error(QueryCancelled("The query was cancelled."))
+
     def error(self, otherwise: SourceError) -> SourceError:
         """The error to raise: why it was ended, or `otherwise` when nobody ended it."""
         if self.ending is Ending.CANCELLED:
@@ -73,6 +84,7 @@ class RunningQueries:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._queries: dict[str, Running] = {}
+        self._ended: dict[str, float] = {}
 
     @contextmanager
     def enter(self, query_id: str, timeout_s: float) -> Iterator[Running]:
@@ -92,22 +104,38 @@ class RunningQueries:
             running.released.set()
             with self._lock:
                 del self._queries[query_id]
+                self._remember(query_id)
+
+    def knows(self, query_id: str) -> bool:
+        """Whether it runs here or lately did."""
+        with self._lock:
+            return query_id in self._queries or self._ended_lately(query_id)
 
     def cancel(self, query_id: str) -> bool:
-        """End a query and wait until its connection is closed; False when it does not run here."""
-        with self._lock:
-            running = self._queries.get(query_id)
-        if running is None:
-            return False
-        running.end(Ending.CANCELLED)
-        return running.released.wait(_RELEASE_TIMEOUT_S)
+        """End a query and wait until the database has let go; True at once when it ended here lately.
 
-    def mark(self, query_id: str, why: Ending) -> None:
-        """Note why a query is being ended, without ending it."""
+        False when it did not run here or does not end in time.
+        """
         with self._lock:
             running = self._queries.get(query_id)
-        if running is not None:
-            running.ending = running.ending or why
+            if running is None:
+                return self._ended_lately(query_id)
+        deadline = time.monotonic() + _RELEASE_TIMEOUT_S
+        running.end(Ending.CANCELLED)
+        while not running.released.wait(_END_AGAIN_S):
+            if time.monotonic() > deadline:
+                return False
+            running.end(Ending.CANCELLED)  # what was asked for before the statement began was not heard
+        return True
+
+    def _remember(self, query_id: str) -> None:
+        now = time.monotonic()
+        self._ended = {name: at for name, at in self._ended.items() if now - at < _REMEMBERED_S}
+        self._ended[query_id] = now
+
+    def _ended_lately(self, query_id: str) -> bool:
+        """For a moment only: a query that was handed back may soon run elsewhere under the same id."""
+        return time.monotonic() - self._ended.get(query_id, -_REMEMBERED_S) < _REMEMBERED_S
 
     def cancel_all(self) -> None:
         """End every query."""

@@ -5,9 +5,9 @@ database empties them and the API then answers 410), and old results go by dropp
 """
 
 from datetime import date, timedelta
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
-from sqlalchemy import bindparam, delete, insert, select, text
+from sqlalchemy import bindparam, delete, func, insert, select, text
 
 from insight_engine.adapters.store.database import Database, retried
 from insight_engine.adapters.store.tables import RESULTS_SCHEMA, result_chunks
@@ -17,12 +17,15 @@ _PARTITION_LOCK = 0x1E5C_0001
 
 
 INSERT_CHUNK: Final = insert(result_chunks)
-_SELECT_CHUNK: Final = select(result_chunks.c.data).where(
+_OF_RESULT: Final = (
     result_chunks.c.bucket == bindparam("of_day"),
     result_chunks.c.query_id == bindparam("of_query"),
     result_chunks.c.attempt == bindparam("of_attempt"),
-    result_chunks.c.seq == bindparam("of_seq"),
 )
+_SELECT_CHUNK: Final = select(result_chunks.c.data).where(
+    *_OF_RESULT, result_chunks.c.seq == bindparam("of_seq")
+)
+_COUNT_CHUNKS: Final = select(func.count()).select_from(result_chunks).where(*_OF_RESULT)
 
 
 def chunk_row(attempt: Attempt, seq: int, data: bytes, rows: int) -> dict[str, Any]:
@@ -45,6 +48,9 @@ def partition_name(bucket: date) -> str:
 class StoredChunks:
     """Result chunks in the metadata store."""
 
+    name: ClassVar = "database"
+    transactional: ClassVar = True
+
     def __init__(self, database: Database) -> None:
         self._database = database
         self._ready: set[date] = set()
@@ -65,10 +71,14 @@ class StoredChunks:
     @retried
     async def get(self, job: Job, seq: int) -> bytes | None:
         """Read one chunk; None when it is lost."""
-        which = {"of_day": job.result_bucket, "of_query": job.id, "of_attempt": job.attempt, "of_seq": seq}
+        row = await self._database.first(_SELECT_CHUNK, {**_result_of(job), "of_seq": seq})
+        return None if row is None else row.data
+
+    @retried
+    async def count(self, job: Job) -> int:
+        """How many chunks of its result there are."""
         async with self._database.statement() as connection:
-            data: bytes | None = await connection.scalar(_SELECT_CHUNK, which)
-        return data
+            return int(await connection.scalar(_COUNT_CHUNKS, _result_of(job)) or 0)
 
     async def drop_expired(self, *, keep_days: int) -> None:
         """Delete results that no page can ask for any more."""
@@ -79,6 +89,12 @@ class StoredChunks:
                 await connection.run_sync(_drop_partitions, oldest)
             else:
                 await connection.execute(delete(result_chunks).where(result_chunks.c.bucket < oldest))
+
+
+def _result_of(job: Job) -> dict[str, Any]:
+    """Where its chunks are; another query's, when its result is shared."""
+    attempt = job.attempt if job.result_attempt is None else job.result_attempt
+    return {"of_day": job.result_bucket, "of_query": job.result_id or job.id, "of_attempt": attempt}
 
 
 def ensure_partition(connection: Any, bucket: date) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import psycopg
 from sqlalchemy import create_engine, select, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from insight_engine.adapters.config.endpoints import DatabaseLogin
@@ -24,10 +25,10 @@ def migrate_postgres(login: DatabaseLogin, admin: DatabaseLogin | None, *, wait_
     """Migrate; with `admin` (a managed database) make database, roles and schemas first. The revision.
 
     Raises:
-        Unavailable: the database did not answer within `wait_s`.
+        Unavailable: the database did not answer within `wait_s`, or went away in the middle.
         ConfigurationError: it answers and refuses the login or the rights.
     """
-    try:
+    with _explained():
         if admin is None:
             with _connected(login.conninfo, wait_s) as connection:
                 for schema in (SCHEMA, RESULTS_SCHEMA):
@@ -35,11 +36,26 @@ def migrate_postgres(login: DatabaseLogin, admin: DatabaseLogin | None, *, wait_
             return _upgrade_postgres(login.conninfo, owner_role=None, app_role=None)
         target = _bootstrap(login, admin, wait_s)
         return _upgrade_postgres(target, owner_role=roles.OWNER_ROLE, app_role=roles.APP_ROLE)
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise ConfigurationError(
-            "database_rights",
-            f"The database login lacks a right ({error.diag.message_primary}): grant it and run again",
-        ) from None
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn what a database refuses, or that it went away, into what a person or a Job can act on."""
+    try:
+        yield
+    except (psycopg.Error, DBAPIError) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        if isinstance(cause, psycopg.errors.InsufficientPrivilege):
+            raise ConfigurationError(
+                "database_rights",
+                f"The database login lacks a right ({cause.diag.message_primary}): grant it and run again",
+            ) from None
+        if isinstance(cause, psycopg.OperationalError):
+            raise Unavailable(
+                "database_lost",
+                "The database went away during the migration. Run it again: nothing is half done",
+            ) from None
+        raise
 
 
 def _bootstrap(login: DatabaseLogin, admin: DatabaseLogin, wait_s: float) -> str:
@@ -75,12 +91,13 @@ def connect_patiently(conninfo: str, wait_s: float) -> psycopg.Connection[Any]:
             return psycopg.connect(
                 conninfo, autocommit=True, connect_timeout=3, application_name="insight-migrate"
             )
+        except psycopg.ProgrammingError:
+            raise ConfigurationError(
+                "secret_invalid", "The uri of the database's secret set is no connection string: correct it"
+            ) from None
         except psycopg.OperationalError as error:
-            if _is_refused_login(error):
-                raise ConfigurationError(
-                    "database_login_refused",
-                    "The database refuses the login of the mounted secret: check its username and password",
-                ) from None
+            if (refused := _refusal(error)) is not None:
+                raise refused from None
             if time.monotonic() >= deadline:
                 raise Unavailable(
                     "database_unreachable", f"The database did not answer within {wait_s:g} s"
@@ -88,11 +105,37 @@ def connect_patiently(conninfo: str, wait_s: float) -> psycopg.Connection[Any]:
         time.sleep(RETRY_S)
 
 
-def _is_refused_login(error: psycopg.OperationalError) -> bool:
+_REFUSALS: Final = (
+    (
+        ("password authentication failed", "role ", "no pg_hba.conf entry", "no password supplied"),
+        "database_login_refused",
+        "The database refuses the login of the mounted secret: check its username and password",
+    ),
+    (
+        ("does not exist",),
+        "database_missing",
+        "The server has no database of that name: create it, or correct dbname in the mounted secret",
+    ),
+    (
+        (
+            "server does not support SSL",
+            "certificate verify failed",
+            "root certificate file",
+            "sslmode value",
+        ),
+        "database_tls_refused",
+        "No encrypted connection can be made as the secret demands: check its sslmode and sslrootcert",
+    ),
+)
+
+
+def _refusal(error: psycopg.OperationalError) -> ConfigurationError | None:
+    """What a person must correct; None for a server that may yet come up."""
     # libpq gives no SQLSTATE for a refusal during connect, only the server's text.
-    return any(
-        mark in str(error) for mark in ("password authentication failed", "role ", "no pg_hba.conf entry")
-    )
+    for marks, code, message in _REFUSALS:
+        if any(mark in str(error) for mark in marks):
+            return ConfigurationError(code, message)
+    return None
 
 
 def _upgrade_postgres(conninfo: str, *, owner_role: str | None, app_role: str | None) -> str:

@@ -30,7 +30,7 @@ from sqlalchemy import (
 SCHEMA: Final = "insight"
 RESULTS_SCHEMA: Final = "insight_results"
 VERSION_TABLE: Final = "alembic_version"
-REVISION: Final = "0001"
+REVISION: Final = "0002"
 """The newest migration; a test compares it with the migrations there are."""
 
 
@@ -105,6 +105,24 @@ queries = Table(
     Column("truncated", Boolean, nullable=False, server_default=text("false")),
     Column("error_code", String(64)),
     Column("error_message", Text),
+    Column("parameters", Text),
+    Column("idempotency_key", String(128)),
+    Column("request_digest", String(64)),
+    Column("fingerprint", String(64)),
+    Column("leader_id", Uuid),
+    Column("followed", Boolean, nullable=False, server_default=text("false")),
+    Column("cached", Boolean, nullable=False, server_default=text("false")),
+    Column("cancel_requested_at", UtcDateTime),
+    Column("losses", Integer, nullable=False, server_default=text("0")),
+    Column("result_id", Uuid),
+    Column("result_attempt", Integer),
+    Column("result_store", String(16)),
+    Column("progress_rows", BigInteger),
+    Column("progress_bytes", BigInteger),
+    Column("queue_ms", Integer),
+    Column("database_ms", Integer),
+    Column("first_batch_ms", Integer),
+    Column("cancel_ms", Integer),
 )
 Index("ix_queries_user_id_submitted_at", queries.c.user_id, queries.c.submitted_at)
 Index(
@@ -120,6 +138,48 @@ Index(
     sqlite_where=queries.c.state == text("'running'"),
 )
 
+Index(
+    "uq_queries_user_id_idempotency_key",
+    queries.c.user_id,
+    queries.c.idempotency_key,
+    unique=True,
+    postgresql_where=queries.c.idempotency_key.is_not(None),
+    sqlite_where=queries.c.idempotency_key.is_not(None),
+)
+Index(
+    "ix_queries_fingerprint",
+    queries.c.fingerprint,
+    queries.c.submitted_at,
+    postgresql_where=queries.c.fingerprint.is_not(None),
+    sqlite_where=queries.c.fingerprint.is_not(None),
+)
+Index(
+    "ix_queries_leader_id",
+    queries.c.leader_id,
+    postgresql_where=queries.c.leader_id.is_not(None),
+    sqlite_where=queries.c.leader_id.is_not(None),
+)
+Index("ix_queries_finished_at", queries.c.finished_at)
+LEADS: Final = (
+    "fingerprint IS NOT NULL AND leader_id IS NULL AND cancel_requested_at IS NULL"
+    " AND state IN ('queued', 'running')"
+)
+"""What may be followed; at most one query of a fingerprint at a time does work."""
+Index(
+    "uq_queries_fingerprint_in_flight",
+    queries.c.fingerprint,
+    unique=True,
+    postgresql_where=text(LEADS),
+    sqlite_where=text(LEADS),
+)
+Index(
+    "ix_queries_expires_at",
+    queries.c.expires_at,
+    postgresql_where=queries.c.state == text("'succeeded'"),
+    sqlite_where=queries.c.state == text("'succeeded'"),
+)
+Index("ix_queries_user_id_id", queries.c.user_id, queries.c.id)
+
 outbox = Table(
     "outbox",
     metadata,
@@ -128,6 +188,34 @@ outbox = Table(
     Column("created_at", UtcDateTime, nullable=False),
 )
 Index("ix_outbox_created_at", outbox.c.created_at)
+
+control_requests = Table(
+    "control_requests",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("datasource", String(63), nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("correlation_id", String(64), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("claimed_by", String(128)),
+    Column("lease_expires_at", UtcDateTime),
+    Column("answered_at", UtcDateTime),
+    Column("answer", Text),
+    Column("error_code", String(64)),
+    Column("error_message", Text),
+)
+Index("ix_control_requests_created_at", control_requests.c.created_at)
+
+catalogs = Table(
+    "catalogs",
+    metadata,
+    Column("datasource", String(63), primary_key=True),
+    Column("digest", String(64), nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("fetched_at", UtcDateTime, nullable=False),
+)
 
 result_chunks = Table(
     "result_chunks",

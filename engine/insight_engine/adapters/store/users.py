@@ -41,29 +41,53 @@ class StoredUsers:
         async with self._database.transaction() as connection:
             await connection.execute(update(users).where(users.c.id == user_id).values(**change))
 
+    async def set_disabled(self, user_id: UUID, *, disabled: bool) -> bool:
+        """Let a user in or keep them out; False when that would leave no admin who may log in.
+
+        A user who is let in again has to log in anew: older tokens stay refused.
+        """
+        admins = (users.c.role == Role.ADMIN.value, users.c.disabled.is_(False))
+        change: dict[str, Any] = {"disabled": disabled, "tokens_valid_from": datetime.now(UTC)}
+        async with self._database.transaction() as connection:
+            # The admins' rows are locked: two of them may not disable each other at the same time.
+            active = select(users.c.id).where(*admins).with_for_update()
+            others = set((await connection.execute(active)).scalars()) - {user_id}
+            role = await connection.scalar(select(users.c.role).where(users.c.id == user_id))
+            if disabled and role == Role.ADMIN.value and not others:
+                return False
+            await connection.execute(update(users).where(users.c.id == user_id).values(**change))
+        return True
+
+    async def add(self, user: User) -> bool:
+        """Add a user; False when the name is taken."""
+        async with self._database.transaction() as connection:
+            return await connection.scalar(self._insert(user)) is not None
+
+    def _insert(self, user: User) -> Any:
+        return (
+            self._database.insert(users)
+            .values(
+                id=user.id,
+                username=user.username,
+                password_hash=user.password_hash,
+                role=user.role.value,
+                disabled=user.disabled,
+                tokens_valid_from=user.tokens_valid_from,
+                created_at=self._database.now(),
+            )
+            .on_conflict_do_nothing()
+            .returning(users.c.id)
+        )
+
     async def add_first_admin(self, user: User) -> bool:
         """Add this admin unless there is one already; False when there was."""
-        insert = self._database.insert(users)
         async with self._database.transaction() as connection:
             admins = await connection.scalar(
                 select(func.count()).select_from(users).where(users.c.role == Role.ADMIN.value)
             )
             if admins:
                 return False
-            added = await connection.scalar(
-                insert.values(
-                    id=user.id,
-                    username=user.username,
-                    password_hash=user.password_hash,
-                    role=user.role.value,
-                    disabled=user.disabled,
-                    tokens_valid_from=user.tokens_valid_from,
-                    created_at=self._database.now(),
-                )
-                .on_conflict_do_nothing()
-                .returning(users.c.id)
-            )
-        return added is not None
+            return await connection.scalar(self._insert(user)) is not None
 
     async def all(self) -> list[User]:
         """Every user, by name."""

@@ -5,11 +5,16 @@ from starlette.responses import JSONResponse, Response
 
 from insight_engine import __version__
 from insight_engine.api.deps import ApiDep, HealthDep
+from insight_engine.api.schemas import Check, HealthAnswer, Version
 
-router = APIRouter()
+router = APIRouter(tags=["health"])
 
 
-@router.get("/health")
+@router.get(
+    "/health",
+    response_model=HealthAnswer,
+    responses={503: {"model": HealthAnswer, "description": "The database is away."}},
+)
 async def health(services: ApiDep, health: HealthDep) -> Response:
     """Ok and degraded are 200, as the instance answers queries in both; down is 503."""
     found = await health.check()
@@ -26,12 +31,16 @@ async def health(services: ApiDep, health: HealthDep) -> Response:
 
 
 @router.get("/health/live")
-async def live() -> dict[str, str]:
+async def live() -> Check:
     """The process answers. No dependency counts: restarting would cure none."""
-    return {"status": "ok"}
+    return Check(status="ok")
 
 
-@router.get("/health/ready")
+@router.get(
+    "/health/ready",
+    response_model=Check,
+    responses={503: {"model": Check, "description": "The database is away."}},
+)
 async def ready(health: HealthDep) -> Response:
     """Whether requests should be sent here: the database answers."""
     found = await health.check()
@@ -39,6 +48,6 @@ async def ready(health: HealthDep) -> Response:
 
 
 @router.get("/version")
-async def version() -> dict[str, str]:
+async def version() -> Version:
     """The release that answers."""
-    return {"version": __version__}
+    return Version(version=__version__)

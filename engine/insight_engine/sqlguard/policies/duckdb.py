@@ -80,7 +80,7 @@ _FUNCTIONS = words("""
     unicode union_extract union_tag union_value unnest upper url_decode url_encode uuid uuidv4 uuidv7
     uuid_extract_timestamp var_pop var_samp variance wavg week weekday weekofyear weighted_avg xor year
     yearweek columns bernoulli reservoir system percentile_cont percentile_disc every exclude replace struct
-    values rollup cube sets try fill rank_dense
+    values rollup cube sets try fill rank_dense rename join printf
 """)
 
 _TYPES = words("""
@@ -103,6 +103,7 @@ _NODES = common.NODES | {
     exp.GroupingSets, exp.Rollup, exp.Cube, exp.TableSample, exp.Qualify, exp.Kwarg, exp.PropertyEQ,
     exp.Lambda, exp.Struct, exp.Map, exp.ToMap, exp.VarMap, exp.Dot, exp.Comprehension, exp.Glob,
     exp.Distance, exp.TryCast,
+    exp.JSONKeyValue, exp.LimitOptions,
     exp.Columns, exp.Unnest, exp.Schema, exp.ByteString, exp.Aliases, exp.JSON, exp.Try,
 }  # fmt: skip
 
@@ -125,6 +126,12 @@ DUCKDB = Policy(
     case_sensitive_quotes=False,
     operator_characters=r"~!@#%^&|`+\-*/<>=",
     escape_strings=True,
-    parameter_pattern=r"\$[0-9]+(?!\w)|\?",
+    parameter_pattern=r"\$(?:[1-9][0-9]{0,3}|[A-Za-z_][A-Za-z0-9_]{0,62})(?!\w)|\?",
     quoted_pattern=common.quoted('"'),
+    file_suffixes=words("""
+        arrow avro bz2 csv db db3 ddb duckdb feather geojson gz ipc json jsonl lance ndjson orc parquet pq
+        sqlite sqlite3 tsv txt vortex xls xlsx xml yaml yml zip zst
+    """),
+    lists_in_columns=True,
+    placeholders="?, $1 or $name",
 )

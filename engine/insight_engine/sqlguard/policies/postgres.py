@@ -19,7 +19,7 @@ _KEYWORDS = words("""
     only ordinality placing quarter rollup second sets similar some symmetric asymmetric tablesample
     repeatable time timezone trailing unknown varying week without year years months days hours minutes
     seconds zone isnull notnull breadth depth search to precision absent nfc nfd nfkc nfkd scalar unique
-    keys object wrapper conditional unconditional omit quotes keep empty error
+    timezone_hour timezone_minute keys object wrapper conditional unconditional omit quotes keep empty error
 """)
 
 _RESERVED = words("""
@@ -78,7 +78,8 @@ _TYPES = words("""
     bigint bit bool boolean bytea char character date datemultirange daterange decimal double float float4
     float8 inet cidr macaddr int int2 int4 int8 integer interval json jsonb jsonpath numeric numrange
     int4range int8range precision real smallint text time timestamp timestamptz timetz tsquery tsrange
-    tstzrange tsvector uuid varchar varbit point box circle line lseg polygon
+    int4multirange int8multirange nummultirange tsmultirange tstzmultirange tstzrange tsvector uuid varchar
+    varbit point box circle line lseg polygon
 """)
 
 _DATA_TYPES = common.DATA_TYPES | words("""
@@ -100,7 +101,8 @@ _NODES = common.NODES | {
     exp.Kwarg, exp.PropertyEQ, exp.Distance, exp.Overlaps, exp.Schema, exp.Adjacent,
     exp.ExtendsLeft, exp.ExtendsRight, exp.JSONKeyValue, exp.JSONBDeleteAtPath, exp.FormatJson,
     exp.Lambda, exp.LimitOptions, exp.MatchAgainst, exp.JSON, exp.JSONBContainsAnyTopKeys,
-    exp.JSONBContainsAllTopKeys, exp.JSONBPathExists,
+    exp.JSONBContainsAllTopKeys, exp.JSONBPathExists, exp.IntDiv,
+    exp.JSONValue,
 }  # fmt: skip
 
 POSTGRES = Policy(
@@ -125,6 +127,7 @@ POSTGRES = Policy(
     case_sensitive_quotes=True,
     operator_characters=r"~!@#%^&|`?+\-*/<>=",
     escape_strings=True,
-    parameter_pattern=r"\$[0-9]+(?!\w)",
+    parameter_pattern=r"\$[1-9][0-9]{0,3}(?!\w)",
     quoted_pattern=common.quoted('"'),
+    placeholders="$1, $2 …",
 )

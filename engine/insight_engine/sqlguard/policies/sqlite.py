@@ -45,18 +45,20 @@ SQLITE = Policy(
     ),
     operators=common.OPERATORS | words("== & | ~ << >> -> ->>"),
     nodes=_NODES,
-    data_types=common.DATA_TYPES,
+    data_types=common.DATA_TYPES | {"VARBINARY"},
     default_schema="main",
     system_schemas=words("temp"),
     system_prefixes=("sqlite_", "pragma_"),
-    system_tables=words(
-        "dbstat fts3tokenize fts4aux fts5vocab bytecode tables_used completion fsdir zipfile csv"
-    ),
+    system_tables=words("""
+        dbstat fts3tokenize fts4aux fts5vocab bytecode tables_used completion fsdir zipfile csv vsv carray
+        stmt memstat tclvar unionvtab swarmvtab spellfix1 rtree geopoly fuzzer closure wholenumber
+    """),
     column_functions=frozenset(),
     bounded={},
     case_sensitive_quotes=False,
     operator_characters="",
     escape_strings=False,
-    parameter_pattern=r"\?(?![0-9])",
+    parameter_pattern=r"\?(?:[1-9][0-9]{0,3}(?!\w))?(?![0-9])|:[A-Za-z_][A-Za-z0-9_]{0,62}(?!\w)",
+    placeholders="?, ?1 or :name",
     quoted_pattern="|".join((common.quoted('"'), r"\[[^\]]+\]", common.quoted("`"))),
 )

@@ -1,0 +1,25 @@
+-- The sample data source of the corpora. JSON, MOMENT, REAL and LIST(…) stand for what each dialect calls them.
+CREATE TABLE customers (id int, name varchar(100), email varchar(100), country varchar(10), created_on date, attributes JSON);
+CREATE TABLE products (id int, name varchar(100), category varchar(50), price numeric(10, 2));
+CREATE TABLE orders (id int, customer_id int, ordered_at MOMENT, status varchar(20), total numeric(10, 2), note varchar(100));
+CREATE TABLE order_items (order_id int, product_id int, quantity int, unit_price numeric(10, 2));
+CREATE TABLE employees (id int, name varchar(100), manager_id int, department varchar(50), salary numeric(10, 2), hired_on date);
+CREATE TABLE events (id int, customer_id int, kind varchar(20), happened_at MOMENT, payload JSON);
+CREATE TABLE suppliers (id int, name varchar(100), country varchar(10), rating REAL, since date);
+CREATE TABLE stores (id int, city varchar(50), region varchar(20), opened_on date, tags LIST);
+CREATE TABLE sales (id int, sold_on date, store_id int, product_id int, customer_id int, quantity int, amount numeric(10, 2), discount numeric(4, 2), channel varchar(20), returned boolean);
+CREATE TABLE readings (sensor varchar(20), measured_at MOMENT, value REAL, quality int);
+CREATE TABLE articles (id int, author_id int, title varchar(100), body TEXT, published_on date, words int);
+CREATE TABLE "Mixed Case" (id int, "Full Name" varchar(100), "select" varchar(10), "año" int);
+INSERT INTO customers VALUES (1, 'Ann', 'ann@example.com', 'DE', '2025-01-02', '{"vip": "yes"}'), (2, 'Bob', 'bob@example.com', 'DE', '2025-03-04', '{}'), (3, 'Cy', 'cy@example.org', 'FR', '2025-05-06', '{}'), (4, 'Zoë', 'zoe@example.org', 'FR', '2026-01-06', '{}');
+INSERT INTO products VALUES (1, 'Pen', 'office', 1.50), (2, 'Desk', 'furniture', 150), (3, 'Lamp', 'furniture', 40);
+INSERT INTO orders VALUES (1, 1, '2026-01-01 10:00:00', 'paid', 151.50, NULL), (2, 1, '2026-01-08 11:00:00', 'open', 40, 'gift'), (3, 2, '2026-02-01 12:30:00', 'paid', 15, NULL);
+INSERT INTO order_items VALUES (1, 1, 1, 1.50), (1, 2, 1, 150), (2, 3, 1, 40), (3, 1, 10, 1.50);
+INSERT INTO employees VALUES (1, 'Eve', NULL, 'board', 9000, '2020-01-01'), (2, 'Dan', 1, 'sales', 4000, '2021-01-01'), (3, 'Fay', 1, 'sales', 4500, '2022-01-01'), (4, 'Gus', 2, 'sales', 3800, '2023-02-01');
+INSERT INTO events VALUES (1, 1, 'login', '2026-01-01 09:00:00', '{"page": "/home", "tags": ["a", "b"], "device": {"os": "linux"}, "items": [1]}'), (2, 1, 'buy', '2026-01-01 10:00:00', '{"page": "/cart", "tags": []}'), (3, 2, 'login', '2026-01-02 08:00:00', '{"page": "/home", "tags": ["b"]}');
+INSERT INTO suppliers VALUES (1, 'Nordholz', 'DE', 4.5, '2001-05-01'), (2, 'Lumière', 'FR', 3.5, '2010-09-15'), (3, 'Papierhaus', 'DE', 2, '1998-01-01');
+INSERT INTO stores VALUES (1, 'Berlin', 'north', '2015-03-01', LIST(cafe,parking)), (2, 'Kiel', 'north', '2018-07-15', LIST(parking)), (3, 'München', 'south', '2020-11-30', LIST(cafe,bakery,pharmacy));
+INSERT INTO sales VALUES (1, '2026-01-03', 1, 1, 1, 10, 15, 0, 'web', false), (2, '2026-01-10', 1, 2, 1, 1, 150, 0.10, 'store', false), (3, '2026-01-17', 2, 3, 2, 2, 80, 0.05, 'web', true), (4, '2026-02-07', 2, 1, 2, 20, 30, 0, 'phone', false), (5, '2026-02-14', 3, 3, 3, 1, 40, 0.15, 'store', false), (6, '2026-03-07', 3, 2, 3, 2, 300, 0.10, 'web', false), (7, '2026-03-14', 1, 1, 3, 4, 6, 0, 'web', true), (8, '2026-04-01', 1, 3, 1, 1, 40, 0, 'store', false);
+INSERT INTO readings VALUES ('roof', '2026-01-01 10:00:00', 20.5, 99), ('roof', '2026-01-01 11:00:00', 21.5, 98), ('roof', '2026-01-01 12:00:00', 23, 40), ('cellar', '2026-01-01 10:00:00', 14, 99), ('cellar', '2026-01-01 11:00:00', 14.5, 97);
+INSERT INTO articles VALUES (1, 2, 'Open data', 'Open data is data that all may use and data quality matters', '2026-01-05', 12), (2, 3, 'Draft on noise', 'Noise hides what matters', '2026-02-05', 4), (3, 2, 'On naming', 'Names are data too', '2026-03-05', 4);
+INSERT INTO "Mixed Case" VALUES (1, 'Ann Other', 'x', 2026);
