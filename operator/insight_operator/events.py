@@ -72,8 +72,11 @@ class Recorder:
             _log.warning("Event not written", reason=told.reason, error=str(error))
 
     async def _count(self, event: Manifest) -> None:
-        series = {"count": 2, "lastObservedTime": event["eventTime"]}
+        metadata = event["metadata"]
         try:
+            known = await self._client.get(kinds.EVENT, metadata["namespace"], metadata["name"])
+            told = ((known or {}).get("series") or {}).get("count", 1)
+            series = {"count": told + 1, "lastObservedTime": event["eventTime"]}
             await self._client.patch(event, {"series": series, "note": event["note"]})
         except ClusterError as error:
             _log.warning("Event not counted", reason=event["reason"], error=str(error))

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from insight_operator import naming
 from insight_operator.cluster import inventory, kinds, ownership
+from insight_operator.crd.models import Mode
 from insight_operator.snapshot import Manifest, Observed
 from insight_operator.status.migration import migration
 from insight_operator.validate import ValidatedEngine
@@ -15,10 +16,15 @@ def suspended(resource: Manifest) -> bool:
     return bool(resource.get("spec", {}).get("suspend"))
 
 
+def planning(resource: Manifest) -> bool:
+    """Tell whether the user asked to be shown what would change, and that nothing be changed."""
+    return bool(resource.get("spec", {}).get("mode") == Mode.PLAN)
+
+
 def at_rest(status: Manifest) -> bool:
-    """Tell whether nothing is under way: ready, stalled, or suspended."""
+    """Tell whether nothing is under way: ready, stalled, suspended, or waiting for `spec.mode: Apply`."""
     on = {item["type"] for item in status.get("conditions", ()) if item["status"] == "True"}
-    return bool(on & {"Ready", "Stalled", "Suspended"})
+    return bool(on & {"Ready", "Stalled", "Suspended"}) or "plan" in status
 
 
 def is_open(stage: int, engine: ValidatedEngine, planned: Sequence[Manifest], observed: Observed) -> bool:

@@ -6,7 +6,7 @@ Nothing is decided here that a pure module can decide, and nothing is remembered
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,21 +14,41 @@ from insight_operator import gates, naming
 from insight_operator.cluster import errors, inventory, kinds, ownership
 from insight_operator.cluster.apply import Applier
 from insight_operator.cluster.client import STATUS_MANAGER, Client
+from insight_operator.cluster.preview import preview
 from insight_operator.cluster.store import Key
 from insight_operator.desired import credentials
 from insight_operator.desired.plan import plan
+from insight_operator.desired.revisions import Held, held_back, outlived, renumbered, unrecorded
 from insight_operator.errors import OperatorError
 from insight_operator.events import Recorder, transitions
 from insight_operator.images import ImageSettings
 from insight_operator.observe import Observer
 from insight_operator.queue import Outcome, Verdict
-from insight_operator.snapshot import Manifest, Observed
+from insight_operator.snapshot import Change, Manifest, Observed
 from insight_operator.status.derive import derive
 from insight_operator.status.migration import is_stale
 from insight_operator.validate import ValidatedEngine, validate
 
 PATIENCE_S = 30.0
 """When to look again at what is awaited: that a pod has not become ready for too long is no event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What one pass is to bring about.
+
+    Attributes:
+        planned: every child, in apply order.
+        held: the Deployments that stay as a person rolled them back.
+        changes: what would be changed, where that is only to be shown.
+    """
+
+    planned: tuple[Manifest, ...]
+    held: tuple[Held, ...]
+    changes: tuple[Change, ...] | None = None
+
+
+NOTHING = Wanted((), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,32 +78,35 @@ class Reconciler:
             self.observer.shelf.forget(key)
             return Outcome(Verdict.SETTLED)
         observed = await self.observer.observe(resource)
-        engine, planned, error = None, None, None
+        engine, wanted, error = None, NOTHING, None
         try:
             engine = validate(resource, observed.secrets, self.images)
-            planned = plan(engine)
-            if begins(resource):
-                await self._report(engine, planned, None, observed)
-            if not gates.suspended(resource):
-                await self._converge(engine, planned, observed)
+            wanted = Wanted(*held_back(engine, plan(engine), observed))
+            if gates.planning(resource):
+                wanted = replace(wanted, changes=await self._preview(engine, wanted.planned, observed))
+            else:
+                if begins(resource):
+                    await self._report(engine, wanted, None, observed)
+                if not gates.suspended(resource):
+                    await self._converge(engine, wanted, observed)
         except OperatorError as refusal:
             error = refusal
         seen = self.observer.seen(resource, dict(observed.secrets))
-        status = await self._report(engine, planned, error, seen)
+        status = await self._report(engine, wanted, error, seen)
         if error is not None:
             raise error
         return outcome(status)
 
-    async def _converge(
-        self, engine: ValidatedEngine, planned: tuple[Manifest, ...], observed: Observed
-    ) -> None:
+    async def _converge(self, engine: ValidatedEngine, wanted: Wanted, observed: Observed) -> None:
         """Write what differs, stage by stage while gates are open; then delete what is in no plan."""
+        planned = wanted.planned
         stored = observed.children.get((kinds.CONFIG_MAP.kind, naming.child(engine, inventory.PART)))
         proofs = inventory.Inventory(stored)
         applier = Applier(self.client, engine, proofs, self._saw)
         try:
             await self._credentials(engine, applier)
             done = await self._stages(engine, applier, planned, observed)
+            await self._record(engine, applier, wanted, observed)
             if done:
                 await self._prune(engine, planned, observed)
                 proofs.keep_only({_child_key(manifest) for manifest in planned})
@@ -128,6 +151,39 @@ class Reconciler:
             await all_of(applier.ensure(manifest, live) for manifest, live in found)
         return True
 
+    async def _preview(
+        self, engine: ValidatedEngine, planned: tuple[Manifest, ...], observed: Observed
+    ) -> tuple[Change, ...]:
+        """Return what a pass would change, in order; nothing is stored."""
+        stored = observed.children.get((kinds.CONFIG_MAP.kind, naming.child(engine, inventory.PART)))
+        proofs, migrated = inventory.Inventory(stored), gates.migrated(engine, observed)
+        found = []
+        for manifest in planned:
+            live = self._live(manifest)
+            done = migrated and manifest["kind"] == kinds.JOB.kind
+            if done or (live is not None and proofs.proves(manifest, inventory.fingerprint(live))):
+                continue
+            found.append(await preview(self.client, manifest, live))
+        going = [
+            Change(f"{orphan['kind']}/{orphan['metadata']['name']}", "delete")
+            for orphan in gates.orphans(engine, planned, observed)
+            if orphan["kind"] != kinds.CONFIG_MAP.kind  # kept while a rollback could need it
+        ]
+        return (*(change for change in found if change is not None), *going)
+
+    async def _record(
+        self, engine: ValidatedEngine, applier: Applier, wanted: Wanted, observed: Observed
+    ) -> None:
+        """Remember what was rolled out, after it was: so that only a person's undo looks like one."""
+        children = self.observer.seen(observed.resource, {}).children
+        for revision in unrecorded(engine, wanted.planned, wanted.held, children):
+            live = self._live(revision)
+            if live is None:
+                await applier.create_only(revision)
+            else:  # its data can never be written again, not even with the same
+                self._saw(await self.client.patch(live, renumbered(revision)))
+        await all_of(self.client.delete(revision) for revision in outlived(engine, children))
+
     async def _prune(
         self, engine: ValidatedEngine, planned: tuple[Manifest, ...], observed: Observed
     ) -> None:
@@ -150,14 +206,23 @@ class Reconciler:
     async def _report(
         self,
         engine: ValidatedEngine | None,
-        planned: tuple[Manifest, ...] | None,
+        wanted: Wanted,
         error: OperatorError | None,
         observed: Observed,
     ) -> Manifest:
         """Write the status if it changed, and tell of the transitions; return it."""
         resource = observed.resource
         previous = resource.get("status") or {}
-        status = derive(engine, error, observed, previous, self.now(), planned)
+        status = derive(
+            engine,
+            error,
+            observed,
+            previous,
+            self.now(),
+            wanted.planned if engine else None,
+            wanted.held,
+            wanted.changes,
+        )
         if status == previous:
             return status
         metadata = {key: resource["metadata"][key] for key in ("name", "namespace", "uid")}

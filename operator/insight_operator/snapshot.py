@@ -25,6 +25,25 @@ class SecretFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """What a pass would do to one child.
+
+    Attributes:
+        object: kind and name, as `Deployment/vanna-api`.
+        action: `create`, `change`, `delete`, or `refused` by the API server.
+        fields: the first fields that would change.
+        restarts_pods: whether its pods would be replaced.
+        message: why it is refused.
+    """
+
+    object: str
+    action: str
+    fields: tuple[str, ...] = ()
+    restarts_pods: bool = False
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Observed:
     """One InsightEngine and what exists of it.
 

@@ -22,7 +22,10 @@ from insight_operator.snapshot import Manifest, SecretFacts
 _ADDRESS = (frozenset({"uri"}), frozenset({"host", "port", "username", "password"}))
 _DATABASE_ADDRESS = (frozenset({"uri"}), frozenset({"host", "port", "dbname", "username", "password"}))
 _LOGIN = (frozenset({"username", "password"}),)
+_OBJECT_STORE = (frozenset({"endpoint", "bucket", "region", "access_key_id", "secret_access_key"}),)
 _PULL = (frozenset({".dockerconfigjson"}),)
+EVERY_KEY = frozenset[str]().union(*_ADDRESS, *_DATABASE_ADDRESS, *_LOGIN, *_OBJECT_STORE, *_PULL)
+"""Every entry that a referenced Secret may have to hold: what offline tools take for granted."""
 _OFFLINE_UID = "00000000-0000-0000-0000-000000000000"
 
 
@@ -193,6 +196,8 @@ def _references(spec: EngineSpec) -> Iterator[_Reference]:
         yield _Reference(
             f"spec.dataSources[{index}].secretRef.name", source.secret_ref.name, _DATABASE_ADDRESS
         )
+    if spec.results.s3:
+        yield _Reference("spec.results.s3.secretRef.name", spec.results.s3.secret_ref.name, _OBJECT_STORE)
     if spec.auth.bootstrap_admin:
         yield _Reference(
             "spec.auth.bootstrapAdmin.secretRef.name", spec.auth.bootstrap_admin.secret_ref.name, _LOGIN

@@ -10,17 +10,21 @@ _WRITES = {"create", "update", "patch", "delete", "deletecollection"}
 
 @dataclass(frozen=True)
 class Request:
-    """One finished request, and when the API server received it, in seconds of its clock."""
+    """One finished request, and when the API server received it, in seconds of its clock.
+
+    A dry run is no write: nothing is stored.
+    """
 
     user: str
     verb: str
     resource: str
     name: str
     at: float
+    dry_run: bool = False
 
     @property
     def is_write(self) -> bool:
-        return self.verb in _WRITES
+        return self.verb in _WRITES and not self.dry_run
 
 
 def position(log: Path) -> int:
@@ -43,5 +47,7 @@ def requests(log: Path, user: str | None = None, since: int = 0) -> list[Request
             target = event.get("objectRef", {})
             at = datetime.fromisoformat(event["requestReceivedTimestamp"]).timestamp()
             who = event["user"]["username"]
-            found.append(Request(who, event["verb"], target.get("resource", ""), target.get("name", ""), at))
+            dry_run = "dryRun=All" in event["requestURI"]
+            names = target.get("resource", ""), target.get("name", "")
+            found.append(Request(who, event["verb"], *names, at, dry_run))
     return found

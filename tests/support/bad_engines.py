@@ -69,6 +69,10 @@ def sources(*changes: Manifest) -> Manifest:
     return {"dataSources": [source(**change) for change in changes]}
 
 
+def _grants(*changes: Manifest) -> Manifest:
+    return sources({"grants": [{"role": "analyst"} | change for change in changes]})
+
+
 def _env(name: str, value: str = "x") -> Manifest:
     return {"pods": {"extraEnv": [{"name": name, "value": value}]}}
 
@@ -160,6 +164,29 @@ BAD: tuple[BadEngine, ...] = (
     BadEngine("a schema twice", sources({"schemas": ["a", "a"]}), "spec.dataSources[0].schemas"),
     BadEngine("a schema with a quote", sources({"schemas": ['a"b']}), "spec.dataSources[0].schemas[0]"),
     BadEngine("role nobody has", sources({"roles": ["root"]}), "spec.dataSources[0].roles[0]"),
+    BadEngine("MySQL without its databases", sources({"dialect": "mysql"}), "spec.dataSources[0].schemas"),
+    BadEngine("a role granted twice", _grants({}, {}), "spec.dataSources[0].grants"),
+    BadEngine("a grant to nobody", _grants({"role": "root"}), "spec.dataSources[0].grants[0].role"),
+    BadEngine(
+        "a table without its schema",
+        _grants({"tables": ["orders"]}),
+        "spec.dataSources[0].grants[0].tables[0]",
+    ),
+    BadEngine(
+        "a table of no columns",
+        _grants({"columns": [{"table": "public.orders", "columns": []}]}),
+        "spec.dataSources[0].grants[0].columns[0].columns",
+    ),
+    BadEngine("a cost of nothing", _grants({"maxCost": 0}), "spec.dataSources[0].grants[0].maxCost"),
+    BadEngine(
+        "no connection to a source",
+        sources({"maxConnections": 0}),
+        "spec.dataSources[0].maxConnections",
+    ),
+    BadEngine("results kept too long", {"results": {"ttl": "169h"}}, "spec.results.ttl"),
+    BadEngine("results kept for no time", {"results": {"ttl": "0s"}}, "spec.results.ttl"),
+    BadEngine("no history", {"results": {"historyDays": 0}}, "spec.results.historyDays"),
+    BadEngine("a bucket without its Secret", {"results": {"s3": {}}}, "spec.results.s3"),
     BadEngine(
         "too many sources",
         {"dataSources": [source(name=f"s{index}") for index in range(33)]},
@@ -232,6 +259,12 @@ BAD: tuple[BadEngine, ...] = (
     ),
     BadEngine("absent source Secret", sources({}), "spec.dataSources[0].secretRef.name", Judge.OPERATOR),
     BadEngine(
+        "absent Secret of the bucket",
+        {"results": {"s3": {"secretRef": {"name": "bucket"}}}},
+        "spec.results.s3.secretRef.name",
+        Judge.OPERATOR,
+    ),
+    BadEngine(
         "image of a stranger",
         {"image": {"repository": "evil.example/miner", "tag": "1"}},
         "spec.image.repository",
@@ -250,6 +283,16 @@ GOOD: dict[str, Manifest] = {
     "longest name": engine(name="a" * 40),
     "external servers": engine({"database": EXTERNAL, "broker": EXTERNAL}),
     "sources": engine(sources({}, {"name": "hr", "schemas": ["hr", "public"], "roles": ["viewer"]})),
+    "grants": engine(
+        _grants(
+            {"tables": ["public.orders"], "columns": [{"table": "public.customers", "columns": ["id"]}]},
+            {"role": "viewer", "schemas": ["public"], "maxCost": 1000},
+        )
+    ),
+    "MySQL": engine(sources({"dialect": "mysql", "schemas": ["shop"], "maxConnections": 64})),
+    "results in a bucket": engine(
+        {"results": {"ttl": "168h", "historyDays": 3650, "s3": {"secretRef": {"name": "bucket"}}}}
+    ),
     "whole cores as a number": engine(_api_limits(cpu=2, memory="1Gi")),
     "largest sizes": engine({"api": {"replicas": 50}, "workers": {"replicas": 200, "concurrency": 64}}),
     "shortest token": engine({"auth": {"accessTokenTTL": "60s"}}),

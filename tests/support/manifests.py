@@ -8,7 +8,7 @@ from insight_operator.desired import credentials
 from insight_operator.desired.plan import plan
 from insight_operator.images import ImageSettings
 from insight_operator.snapshot import Manifest, SecretFacts
-from insight_operator.validate import ValidatedEngine, references, validate
+from insight_operator.validate import EVERY_KEY, ValidatedEngine, references, validate
 from support.bad_engines import engine
 
 IMAGES = ImageSettings(
@@ -17,9 +17,7 @@ IMAGES = ImageSettings(
     redis="docker.io/library/redis:7",
     allowlist=frozenset({"ghcr.io/insight-engine/insight-engine"}),
 )
-USABLE = SecretFacts(
-    {naming.USE_LABEL: "true"}, frozenset({"uri", "username", "password", ".dockerconfigjson"})
-)
+USABLE = SecretFacts({naming.USE_LABEL: "true"}, EVERY_KEY)
 UID = "7a0e6f1e-0000-4000-8000-000000000001"
 
 

@@ -97,6 +97,11 @@ class Space:
         """The operator's user name."""
         return f"system:serviceaccount:{self.namespace}:{OPERATOR}"
 
+    @property
+    def token_file(self) -> Path:
+        """The file that holds the operator's token."""
+        return self.operator.log.with_suffix(".token")
+
 
 def engine_manifest(name: str = NAME, **spec: Any) -> Manifest:
     """Return an InsightEngine with one data source."""
@@ -175,10 +180,15 @@ def _volume(admin: KubeApi, namespace: str, claim: str) -> None:
 
 
 def _kubeconfig(kube: KubeApi, path: Path) -> Path:
-    """Write a kubeconfig that logs in as the operator's ServiceAccount."""
-    account = f"/api/v1/namespaces/{kube.namespace}/serviceaccounts/{OPERATOR}/token"
-    token = kube.request("POST", account, {"spec": {"expirationSeconds": 3600}})["status"]["token"]
+    """Write a kubeconfig that logs in as the operator's ServiceAccount, its token in a file as in a pod."""
+    write_token(kube, path.with_suffix(".token"))
     document = yaml.safe_load(kube.kubeconfig.read_text())
-    document["users"][0]["user"] = {"token": token}
+    document["users"][0]["user"] = {"tokenFile": path.with_suffix(".token").name}
     path.write_text(yaml.safe_dump(document))
     return path
+
+
+def write_token(kube: KubeApi, path: Path) -> None:
+    """Write a token of the operator's ServiceAccount, in place of an earlier one."""
+    account = f"/api/v1/namespaces/{kube.namespace}/serviceaccounts/{OPERATOR}/token"
+    path.write_text(kube.request("POST", account, {"spec": {"expirationSeconds": 3600}})["status"]["token"])

@@ -20,11 +20,10 @@ from insight_operator.errors import InvalidSpec, OperatorError
 from insight_operator.images import ImageSettings
 from insight_operator.settings import image_settings
 from insight_operator.snapshot import Manifest, SecretFacts
-from insight_operator.validate import ValidatedEngine, problems, references, validate
+from insight_operator.validate import EVERY_KEY, ValidatedEngine, problems, references, validate
 
 PLACEHOLDER = "PLACEHOLDER-the-operator-makes-the-real-value-once"
 _SECRET_ENTRIES = {"password", credentials.KEYSET_FILE, credentials.STATE_KEY, credentials.CHECKSUM_KEY}
-_ANY_KEYS = frozenset({"uri", "username", "password", ".dockerconfigjson"})
 
 
 def command(file: str) -> int:
@@ -117,4 +116,4 @@ def _facts(documents: Iterable[Manifest]) -> dict[str, SecretFacts]:
 
 
 def _assumed() -> SecretFacts:
-    return SecretFacts({naming.USE_LABEL: "true"}, _ANY_KEYS)
+    return SecretFacts({naming.USE_LABEL: "true"}, EVERY_KEY)

@@ -1,4 +1,4 @@
-"""The HTTP client of the API server: a handful of verbs over one session, which kopf's watches share.
+"""The HTTP client of the API server: a handful of verbs over one session.
 
 It speaks JSON, raises only `cluster.errors`, and neither retries nor caches: queue and store do.
 """
@@ -6,6 +6,7 @@ It speaks JSON, raises only `cluster.errors`, and neither retries nor caches: qu
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
@@ -13,13 +14,14 @@ import aiohttp
 from insight_operator import __version__
 from insight_operator.cluster import errors, kinds
 from insight_operator.cluster.kinds import Kind
-from insight_operator.cluster.login import Login
+from insight_operator.cluster.login import Login, TokenFile
 from insight_operator.snapshot import Manifest
 
 CHILDREN_MANAGER = "insight-operator"
 STATUS_MANAGER = "insight-status"
 
 _TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=5)
+_DRY_RUN = {"dryRun": "All"}
 _APPLY = {"Content-Type": "application/apply-patch+yaml"}
 _JSON = {"Content-Type": "application/json"}
 _JSON_PATCH = {"Content-Type": "application/json-patch+json"}
@@ -68,23 +70,36 @@ class Client:
         version = found.get("metadata", {}).get("resourceVersion") or "0"
         return Listing(tuple(found.get("items") or ()), int(version))
 
-    async def create(self, manifest: Manifest, manager: str = CHILDREN_MANAGER) -> Manifest:
+    async def create(
+        self, manifest: Manifest, manager: str = CHILDREN_MANAGER, *, dry_run: bool = False
+    ) -> Manifest:
         """Create an object. Raises AlreadyExists, touching nothing, when there is one of that name."""
         kind = kinds.BY_KIND[manifest["kind"]]
         path = kind.path(manifest["metadata"]["namespace"])
-        made = await self._send("POST", path, {"fieldManager": manager}, manifest, _JSON)
-        self._on_write("create", kind.kind)
+        query = {"fieldManager": manager} | (_DRY_RUN if dry_run else {})
+        made = await self._send("POST", path, query, manifest, _JSON)
+        if not dry_run:
+            self._on_write("create", kind.kind)
         return made
 
     async def apply(
-        self, manifest: Manifest, manager: str = CHILDREN_MANAGER, subresource: str = ""
+        self,
+        manifest: Manifest,
+        manager: str = CHILDREN_MANAGER,
+        subresource: str = "",
+        *,
+        dry_run: bool = False,
     ) -> Manifest:
-        """Apply the whole intent by server-side apply, with force: what it names belongs to `manager`."""
+        """Apply the whole intent by server-side apply, with force: what it names belongs to `manager`.
+
+        With `dry_run` nothing is stored; what the API server would then show is returned all the same.
+        """
         kind, metadata = kinds.BY_KIND[manifest["kind"]], manifest["metadata"]
         path = kind.path(metadata["namespace"], metadata["name"], subresource)
-        query = {"fieldManager": manager, "force": "true"}
+        query = {"fieldManager": manager, "force": "true"} | (_DRY_RUN if dry_run else {})
         applied = await self._send("PATCH", path, query, manifest, _APPLY)
-        self._on_write("apply", f"{kind.kind}/{subresource}" if subresource else kind.kind)
+        if not dry_run:
+            self._on_write("apply", f"{kind.kind}/{subresource}" if subresource else kind.kind)
         return applied
 
     async def patch(self, manifest: Manifest, changes: list[Any] | dict[str, Any]) -> Manifest:
@@ -124,14 +139,16 @@ class Client:
                 status = response.status
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise errors.Unreachable(f"{method} {path}: {error!r}") from error
-        if status >= 400:  # noqa: PLR2004
+        if status == HTTPStatus.UNAUTHORIZED and isinstance(self.login.token, TokenFile):
+            self.login.token.forget()
+        if status >= HTTPStatus.BAD_REQUEST:
             raise _refusal(method, path, status, payload)
         answer: Manifest = json.loads(payload)
         return answer
 
 
 def open_session(login: Login) -> aiohttp.ClientSession:
-    """Open the session that our requests and kopf's watches share; each request looks the token up."""
+    """Open a session, for our requests or for kopf's watches; each request looks the token up."""
 
     async def authorize(
         request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType

@@ -84,9 +84,18 @@ STATEFUL_SET = _child("StatefulSet", "apps", "statefulsets", 1, whole_spec=True)
 DISRUPTION_BUDGET = _child("PodDisruptionBudget", "policy", "poddisruptionbudgets", 1, whole_spec=True)
 JOB = _child("Job", "batch", "jobs", 2, whole_spec=True)
 DEPLOYMENT = _child("Deployment", "apps", "deployments", 3, whole_spec=True)
+# What was rolled out, so that a rollback by hand is recognised: bookkeeping, not a child of the plan.
+CONTROLLER_REVISION = Kind(
+    "ControllerRevision",
+    "apps",
+    "v1",
+    "controllerrevisions",
+    _CHILD,
+    watched=True,
+)
 POD = Kind("Pod", "", "v1", "pods", _WATCH, watched=True)
 REPLICA_SET = Kind("ReplicaSet", "apps", "v1", "replicasets", ("list",))
-EVENT = Kind("Event", "events.k8s.io", "v1", "events", ("create", "patch"))
+EVENT = Kind("Event", "events.k8s.io", "v1", "events", ("get", "create", "patch"))
 
 TABLE = (
     ENGINE,
@@ -99,6 +108,7 @@ TABLE = (
     DISRUPTION_BUDGET,
     JOB,
     DEPLOYMENT,
+    CONTROLLER_REVISION,
     POD,
     REPLICA_SET,
     EVENT,

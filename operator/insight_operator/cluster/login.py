@@ -57,6 +57,10 @@ class TokenFile:
             self._read_at = self._clock()
         return self._token
 
+    def forget(self) -> None:
+        """Read the file again for the next request: the API server refused what it held."""
+        self._read_at = float("-inf")
+
 
 def find(environment: Mapping[str, str] | None = None, service_account: Path = SERVICE_ACCOUNT) -> Login:
     """Return the login: KUBECONFIG when set, else the pod's service account, else the user's kubeconfig.

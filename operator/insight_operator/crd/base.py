@@ -92,19 +92,33 @@ def _unique(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
-def _unique_names(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    _unique(tuple(value.name for value in values))
-    return values
+def unique_by(key: str) -> AfterValidator:
+    """Return a check that no two entries of a list have the same `key`."""
+
+    def check(values: tuple[Any, ...]) -> tuple[Any, ...]:
+        _unique(tuple(getattr(value, key) for value in values))
+        return values
+
+    return AfterValidator(check)
 
 
 Unique = AfterValidator(_unique)
-UniqueNames = AfterValidator(_unique_names)
+UniqueNames = unique_by("name")
 SET = {"x-kubernetes-list-type": "set"}
 
 
 def list_map(key: str) -> dict[str, Any]:
     """Return the markers of a list whose entries are told apart by `key`."""
     return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key]}
+
+
+Duration = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,6}[smh]$", max_length=8)]
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+
+
+def seconds(duration: str) -> int:
+    """Return the seconds of a duration that matched its pattern."""
+    return int(duration[:-1]) * _SECONDS[duration[-1]]
 
 
 def _number_to_text(value: object) -> object:

@@ -9,19 +9,20 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from insight_operator.crd.base import (
-    DNS_LABEL,
-    SET,
+    Duration,
     Model,
     ObjectName,
     Rule,
     SecretReference,
     StorageSize,
-    Unique,
     UniqueNames,
     list_map,
+    seconds,
 )
+from insight_operator.crd.data_sources import DataSource
 from insight_operator.crd.pods import Pods, Scheduling
 from insight_operator.crd.resources import ApiResources, BrokerResources, DatabaseResources, WorkerResources
+from insight_operator.crd.results import Results
 from insight_operator.crd.workload import (
     DisruptionBudget,
     LivenessProbe,
@@ -141,43 +142,6 @@ class Broker(Model):
     """Use one that exists."""
 
 
-class Dialect(StrEnum):
-    """SQL dialects a data source may speak."""
-
-    POSTGRES = "postgres"
-
-
-class Role(StrEnum):
-    """What a user is."""
-
-    VIEWER = "viewer"
-    ANALYST = "analyst"
-    ADMIN = "admin"
-
-
-SchemaName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_$-]*$", min_length=1, max_length=63)]
-
-
-class DataSource(Model):
-    """A database that questions are asked of."""
-
-    name: Annotated[str, Field(pattern=DNS_LABEL, min_length=1, max_length=40)]
-    """Name that callers use, unique within the InsightEngine."""
-    dialect: Dialect
-    """SQL dialect it speaks."""
-    secret_ref: SecretReference
-    """Secret with a read-only login: `uri`, or `host`, `port`, `dbname`, `username`, `password`."""
-    schemas: Annotated[
-        tuple[SchemaName, ...], Unique, Field(min_length=1, max_length=32, json_schema_extra=SET)
-    ] = ("public",)
-    """Schemas that may be read; unqualified tables are looked up in the first."""
-    roles: Annotated[tuple[Role, ...], Unique, Field(min_length=1, max_length=3, json_schema_extra=SET)] = (
-        Role.ANALYST,
-        Role.ADMIN,
-    )
-    """Roles that may query it."""
-
-
 class PullPolicy(StrEnum):
     """When a node asks the registry for an image."""
 
@@ -262,12 +226,6 @@ class BootstrapAdmin(Model):
 
 
 _SHORTEST_TTL_S, _LONGEST_TTL_S = 60, 720 * 3600
-SECONDS_PER_UNIT = {"s": 1, "m": 60, "h": 3600}
-
-
-def seconds(text: str) -> int:
-    """Return the seconds of a duration that matched its pattern."""
-    return int(text[:-1]) * SECONDS_PER_UNIT[text[-1]]
 
 
 class Auth(Model):
@@ -283,9 +241,7 @@ class Auth(Model):
         ),
     )
 
-    access_token_ttl: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,6}[smh]$", max_length=8)] = Field(
-        default="24h", alias="accessTokenTTL"
-    )
+    access_token_ttl: Duration = Field(default="24h", alias="accessTokenTTL")
     """How long an access token is good for: a number with `s`, `m` or `h`, from 60s to 720h."""
     bootstrap_admin: BootstrapAdmin | None = None
     """The first administrator; without it one is made and its password kept in the Secret `<name>-admin`."""
@@ -296,6 +252,13 @@ class DeletionPolicy(StrEnum):
 
     RETAIN = "Retain"
     DELETE = "Delete"
+
+
+class Mode(StrEnum):
+    """Whether a change of the spec is made or only shown."""
+
+    APPLY = "Apply"
+    PLAN = "Plan"
 
 
 class EngineSpec(Model):
@@ -315,6 +278,8 @@ class EngineSpec(Model):
     """The HTTP API."""
     workers: Workers = Workers()
     """The workers that run queries."""
+    results: Results = Results()
+    """Where results are kept and for how long."""
     auth: Auth = Auth()
     """Who may log in and for how long."""
     scheduling: Scheduling = Scheduling()
@@ -323,5 +288,7 @@ class EngineSpec(Model):
     """Labels, annotations and environment added to every pod of the engine."""
     deletion_policy: DeletionPolicy = DeletionPolicy.RETAIN
     """Whether volumes and credentials outlive the InsightEngine; one of the same name takes them up again."""
+    mode: Mode = Mode.APPLY
+    """`Plan` changes nothing and shows in `.status.plan` what `Apply` would do and which pods it restarts."""
     suspend: bool = False
     """Stop changing anything; status stays true."""

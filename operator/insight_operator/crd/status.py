@@ -83,6 +83,28 @@ class MigrationStatus(_Part):
     """Uid of the managed PostgreSQL's claim that it is about; another volume is migrated again."""
 
 
+class ChangeStatus(_Part):
+    """One change that waits for `spec.mode: Apply`."""
+
+    object: Annotated[str, Field(max_length=128)]
+    """Kind and name of the child."""
+    action: Literal["create", "change", "delete", "refused"]
+    """What would happen to it."""
+    fields: Annotated[tuple[Annotated[str, Field(max_length=256)], ...], Field(max_length=8)] = ()
+    """The first fields that would change."""
+    restarts_pods: bool | None = None
+    """Whether its pods would be replaced."""
+    message: Sentence | None = None
+    """Why the API server refuses it."""
+
+
+class PlanStatus(_Part):
+    """What `spec.mode: Apply` would change."""
+
+    changes: Annotated[tuple[ChangeStatus, ...], Field(max_length=64)] = ()
+    """Child by child, in the order in which they would be made; empty when nothing would change."""
+
+
 class EngineStatus(_Part):
     """What the operator last saw."""
 
@@ -96,6 +118,8 @@ class EngineStatus(_Part):
     """How each component does."""
     migration: MigrationStatus | None = None
     """What became of the migrate Job."""
+    plan: PlanStatus | None = None
+    """What waits for `spec.mode: Apply`; absent in that mode."""
     version: Annotated[str, Field(max_length=64)] | None = None
     """Version of the engine image."""
     url: Annotated[str, Field(max_length=253)] | None = None

@@ -1,8 +1,7 @@
 """Builds the API Deployment. Pure. Its probes differ: live asks the process, ready what it depends on."""
 
 from insight_operator import naming
-from insight_operator.crd.base import Model
-from insight_operator.crd.models import seconds
+from insight_operator.crd.base import Model, seconds
 from insight_operator.desired import engine_pods, pods
 from insight_operator.desired.config_map import config_map_name
 from insight_operator.desired.deployments import deployment
@@ -48,7 +47,10 @@ def api_container(engine: ValidatedEngine, uid: int) -> Manifest:
         readinessProbe=pods.http_probe("/health", "http", **_timing(api.readiness_probe)),
         resources=pods.resources(api.resources),
         volumeMounts=[
-            *(pods.secret_mount(name) for name in ("database", "broker", "jwt")),
+            *(
+                pods.secret_mount(name)
+                for name in ("database", "broker", "jwt", *engine_pods.results_sets(engine))
+            ),
             pods.config_mount(),
             pods.mount(engine_pods.TMP, engine_pods.TMP_FOLDER),
         ],
@@ -60,6 +62,7 @@ def _environment(engine: ValidatedEngine) -> dict[str, str]:
         **engine_pods.extra_environment(engine),
         **engine_pods.common_environment(engine, engine.spec.api.log_level.value),
         **engine_pods.sources_environment(),
+        **engine_pods.results_environment(engine),
         "INSIGHT_API_PROCESSES": str(engine.spec.api.processes),
         "INSIGHT_ACCESS_TOKEN_TTL_S": str(seconds(engine.spec.auth.access_token_ttl)),
     }
@@ -70,6 +73,7 @@ def _volumes(engine: ValidatedEngine) -> list[Manifest]:
         pods.secret_volume("database", engine.database_secret),
         pods.secret_volume("broker", engine.broker_secret),
         pods.secret_volume("jwt", naming.child(engine, "jwt")),
+        *(pods.secret_volume(name, secret) for name, secret in engine_pods.results_sets(engine).items()),
         pods.config_volume(config_map_name(engine)),
         pods.scratch_volume(engine_pods.TMP, "128Mi"),
     ]

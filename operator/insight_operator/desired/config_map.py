@@ -5,8 +5,10 @@ one.
 """
 
 import json
+from typing import Any
 
 from insight_operator import naming
+from insight_operator.crd.data_sources import DataSource, RoleGrant
 from insight_operator.desired.objects import owned
 from insight_operator.desired.pods import SOURCES_FILE
 from insight_operator.snapshot import Manifest
@@ -27,13 +29,33 @@ def config_map_name(engine: ValidatedEngine) -> str:
 
 
 def _data(engine: ValidatedEngine) -> dict[str, str]:
-    sources = [
-        {
-            "name": source.name,
-            "dialect": source.dialect.value,
-            "schemas": list(source.schemas),
-            "roles": [role.value for role in source.roles],
-        }
-        for source in engine.spec.data_sources
-    ]
+    sources = [_source(source) for source in engine.spec.data_sources]
     return {SOURCES_FILE: json.dumps({"sources": sources}, indent=2) + "\n"}
+
+
+def _source(source: DataSource) -> dict[str, Any]:
+    """Return its entry, without what has its default: entries of earlier releases stay the same."""
+    entry: dict[str, Any] = {
+        "name": source.name,
+        "dialect": source.dialect.value,
+        "schemas": list(source.schemas),
+        "roles": [role.value for role in source.roles],
+    }
+    if source.max_connections != DataSource.model_fields["max_connections"].default:
+        entry["max_connections"] = source.max_connections
+    if source.grants:
+        entry["grants"] = {grant.role.value: _grant(grant) for grant in source.grants}
+    return entry
+
+
+def _grant(grant: RoleGrant) -> dict[str, Any]:
+    rule: dict[str, Any] = {}
+    if grant.schemas is not None:
+        rule["schemas"] = list(grant.schemas)
+    if grant.tables:
+        rule["tables"] = list(grant.tables)
+    if grant.columns:
+        rule["columns"] = {column.table: list(column.columns) for column in grant.columns}
+    if grant.max_cost is not None:
+        rule["max_cost"] = grant.max_cost
+    return rule

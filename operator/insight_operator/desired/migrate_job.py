@@ -7,6 +7,7 @@ for, not counted as a try.
 
 from insight_operator import naming
 from insight_operator.crd.resources import Limits, Requests, Resources
+from insight_operator.crd.workload import LogLevel
 from insight_operator.desired import engine_pods, pods
 from insight_operator.desired.objects import owned
 from insight_operator.snapshot import Manifest
@@ -66,7 +67,7 @@ def _template(engine: ValidatedEngine) -> Manifest:
         naming.MIGRATE,
         "migrate",
         uid,
-        env=pods.environment(engine_pods.common_environment(engine, engine.spec.api.log_level.value)),
+        env=pods.environment(engine_pods.common_environment(engine, LogLevel.INFO.value)),
         resources=pods.resources(_RESOURCES),
         volumeMounts=[
             *(pods.secret_mount(name) for name in sets),

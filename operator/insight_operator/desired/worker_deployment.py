@@ -55,7 +55,7 @@ def worker_container(engine: ValidatedEngine, uid: int) -> Manifest:
         ),
         resources=pods.resources(engine.spec.workers.resources),
         volumeMounts=[
-            *(pods.secret_mount(name) for name in ("database", "broker", *_source_sets(engine))),
+            *(pods.secret_mount(name) for name in ("database", "broker", *_given_sets(engine))),
             pods.config_mount(),
             pods.mount(engine_pods.TMP, engine_pods.TMP_FOLDER),
         ],
@@ -68,20 +68,23 @@ def _environment(engine: ValidatedEngine) -> dict[str, str]:
         **engine_pods.extra_environment(engine),
         **engine_pods.common_environment(engine, workers.log_level.value),
         **engine_pods.sources_environment(),
+        **engine_pods.results_environment(engine),
         "INSIGHT_DRAIN_TIMEOUT_S": str(workers.termination_grace_period_seconds - HAND_BACK_S),
         "INSIGHT_WORKER_CONCURRENCY": str(workers.concurrency),
     }
 
 
-def _source_sets(engine: ValidatedEngine) -> dict[str, str]:
-    return {f"source-{source.name}": source.secret_ref.name for source in engine.spec.data_sources}
+def _given_sets(engine: ValidatedEngine) -> dict[str, str]:
+    """Return the sets that users give, by name: what opens the data sources and the store of results."""
+    sources = {f"source-{source.name}": source.secret_ref.name for source in engine.spec.data_sources}
+    return engine_pods.results_sets(engine) | sources
 
 
 def _volumes(engine: ValidatedEngine) -> list[Manifest]:
     return [
         pods.secret_volume("database", engine.database_secret),
         pods.secret_volume("broker", engine.broker_secret),
-        *(pods.secret_volume(name, secret) for name, secret in _source_sets(engine).items()),
+        *(pods.secret_volume(name, secret) for name, secret in _given_sets(engine).items()),
         pods.config_volume(config_map_name(engine)),
         pods.scratch_volume(engine_pods.TMP, "512Mi"),
     ]

@@ -69,7 +69,7 @@ class Process:
         await self._first_look()
         for key in self.observer.store.engines():
             self.queue.add(key)
-        handlers = watching.registry(self.client)
+        handlers = watching.registry()
 
         @kopf.on.startup(registry=handlers)
         async def start(**_: object) -> None:

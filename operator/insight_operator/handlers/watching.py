@@ -1,15 +1,21 @@
 """Registers the watches: the resource itself, every watched kind of child, and pods."""
 
+import asyncio
+import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import kopf
 
 from insight_operator import naming
 from insight_operator.cluster import kinds
-from insight_operator.cluster.client import Client
+from insight_operator.cluster.client import open_session
+from insight_operator.cluster.login import Login, find
 from insight_operator.cluster.store import Key, Store
 from insight_operator.queue import WorkQueue
+
+_LOG_IN_AGAIN_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +32,23 @@ async def changed(event: Any, memo: Memo, **_: object) -> None:
         memo.queue.add(key)
 
 
-def registry(client: Client) -> kopf.OperatorRegistry:
-    """Return the handlers: one per watched kind, and the login that shares our session."""
+def registry(log_in: Callable[[], Login] = find) -> kopf.OperatorRegistry:
+    """Return the handlers: one per watched kind, and the login of the watches."""
     made = kopf.OperatorRegistry()
     for kind in kinds.WATCHED:
         kopf.on.event(kind.group, kind.version, kind.plural, registry=made, id=kind.plural)(changed)
 
+    logins = itertools.count()
+
     @kopf.on.login(registry=made)
     async def login(**_: object) -> kopf.AiohttpSession:
+        # A refused watch makes kopf close the session it was given and ask for another one: so it gets one of
+        # its own, with the token as it is now, and no faster than a server that refuses us can bear.
+        if next(logins):
+            await asyncio.sleep(_LOG_IN_AGAIN_S)
+        found = log_in()
         return kopf.AiohttpSession(
-            server=client.login.server,
-            aiohttp_session=client.session,
-            default_namespace=client.login.namespace,
+            server=found.server, aiohttp_session=open_session(found), default_namespace=found.namespace
         )
 
     return made

@@ -4,12 +4,14 @@ Nothing here ticks: the same world gives the same status, so that a quiet world 
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from insight_operator import naming
 from insight_operator.desired.plan import key, plan
+from insight_operator.desired.revisions import Held
 from insight_operator.errors import OperatorError
-from insight_operator.snapshot import Manifest, Observed
+from insight_operator.snapshot import Change, Manifest, Observed
 from insight_operator.status.components import STATUS_NAMES, WORKLOADS, Component, component
 from insight_operator.status.conditions import (
     AvailableReason,
@@ -28,6 +30,8 @@ from insight_operator.status.migration import Migration, migration
 from insight_operator.status.verdict import Situation, Verdict, judge
 from insight_operator.validate import ValidatedEngine
 
+CHANGES_SHOWN = 64
+
 
 def derive(
     engine: ValidatedEngine | None,
@@ -36,6 +40,8 @@ def derive(
     previous: Manifest,
     now: datetime,
     planned: Sequence[Manifest] | None = None,
+    held: Sequence[Held] = (),
+    changes: Sequence[Change] | None = None,
 ) -> Manifest:
     """Return the whole `.status`.
 
@@ -46,11 +52,14 @@ def derive(
         previous: the `.status` as last written, for what must outlive a pass.
         now: the time of this pass; lastTransitionTime of a condition that flips.
         planned: the plan of `engine` where the caller has it already.
+        held: the Deployments that a person rolled back.
+        changes: what would be changed, where that is only to be shown.
     """
     generation = observed.resource["metadata"].get("generation", 1)
     if engine is not None and planned is None:
         planned = plan(engine)
-    situation = _situation(engine, error, observed, previous, now, planned or ())
+    situation = _situation(engine, error, observed, previous, now, planned or (), held)
+    situation = replace(situation, changes=tuple(changes or ()))
     verdict = judge(situation)
     judged = [*_verdict_conditions(verdict), *_component_conditions(situation)]
     status: Manifest = {
@@ -61,7 +70,18 @@ def derive(
         "selector": _selector(observed),
         "operatorVersion": naming.operator_version(),
     }
+    if changes is not None:
+        status["plan"] = {"changes": [_change(change) for change in changes[:CHANGES_SHOWN]]}
     return status | _engine_fields(engine, situation, previous)
+
+
+def _change(change: Change) -> Manifest:
+    made: Manifest = {"object": change.object, "action": change.action}
+    if change.fields:
+        made["fields"] = [field[:256] for field in change.fields]
+    if change.action == "change":
+        made["restartsPods"] = change.restarts_pods
+    return made | ({"message": change.message} if change.message else {})
 
 
 def _engine_fields(engine: ValidatedEngine | None, situation: Situation, previous: Manifest) -> Manifest:
@@ -86,6 +106,7 @@ def _situation(
     previous: Manifest,
     now: datetime,
     planned: Sequence[Manifest],
+    held: Sequence[Held],
 ) -> Situation:
     name = observed.resource["metadata"]["name"]
     wanted = {key(manifest): manifest for manifest in planned}
@@ -97,6 +118,7 @@ def _situation(
         error=error,
         suspended=bool(observed.resource.get("spec", {}).get("suspend")),
         applied=engine is not None and _applied(planned, observed),
+        held=tuple(held),
         settled_before=_was_ready(previous, observed.resource["metadata"].get("generation", 1)),
         migration=migration(engine, observed, previous) if engine else None,
         api=api,

@@ -7,7 +7,9 @@ serves.
 
 from dataclasses import dataclass
 
+from insight_operator.desired.revisions import Held
 from insight_operator.errors import OperatorError
+from insight_operator.snapshot import Change
 from insight_operator.status.complaints import Trouble
 from insight_operator.status.components import Component
 from insight_operator.status.conditions import ReadyReason, ReconcilingReason, StalledReason
@@ -24,23 +26,27 @@ class Situation:
         error: why the pass ended early, if it did.
         suspended: whether the spec asks the operator to keep still.
         applied: whether every child stands as planned.
+        held: the Deployments that a person rolled back.
         settled_before: whether this generation has been Ready before.
         migration: the migrate Job's outcome; None when there is no valid spec.
         api: the API.
         worker: the workers.
         database: the managed PostgreSQL; None when it is external.
         broker: the managed Redis; None when it is external.
+        changes: what waits for `spec.mode: Apply`.
     """
 
     error: OperatorError | None
     suspended: bool
     applied: bool
+    held: tuple[Held, ...]
     settled_before: bool
     migration: Migration | None
     api: Component
     worker: Component
     database: Component | None
     broker: Component | None
+    changes: tuple[Change, ...] = ()
 
     @property
     def parts(self) -> tuple[Component, ...]:
@@ -67,9 +73,12 @@ class Verdict:
 
 def judge(situation: Situation) -> Verdict:
     """Return the first verdict that applies."""
-    verdict = _refused(situation) or _dependency(situation) or _migration(situation) or _rollout(situation)
+    verdict = _refused(situation) or _planned(situation)
+    if verdict is not None:
+        return verdict
+    verdict = _dependency(situation) or _migration(situation) or _rollout(situation)
     if verdict is None:
-        return _steady(situation)
+        return _rolled_back(situation) or _steady(situation)
     if situation.suspended and verdict.reconciling is not None:
         return Verdict(
             ReadyReason.SUSPENDED, "spec.suspend is set and the spec is not rolled out: nothing is changed"
@@ -85,6 +94,15 @@ def _refused(situation: Situation) -> Verdict | None:
         if reason and part.complaint and not part.full:
             return _stalled(reason, part.complaint.message)
     return None
+
+
+def _planned(situation: Situation) -> Verdict | None:
+    if not situation.changes:
+        return None
+    restarts = [change.object for change in situation.changes if change.restarts_pods]
+    message = f"spec.mode is Plan and {len(situation.changes)} changes wait (see .status.plan)"
+    message += f", restarting the pods of {', '.join(restarts)}" if restarts else ", restarting no pod"
+    return Verdict(ReadyReason.PLANNED, f"{message}: set spec.mode to Apply to make them")
 
 
 def _dependency(situation: Situation) -> Verdict | None:
@@ -139,6 +157,18 @@ def _rollout(situation: Situation) -> Verdict | None:
             message += f"; {part.complaint.message}"
         return Verdict(ReadyReason.ROLLING_OUT, message, ReconcilingReason.WAITING_FOR_ROLLOUT)
     return None
+
+
+def _rolled_back(situation: Situation) -> Verdict | None:
+    if not situation.held:
+        return None
+    held = situation.held[0]
+    return _stalled(
+        StalledReason.ROLLED_BACK,
+        f"Deployment {held.deployment} was rolled back by hand from revision {held.newest} to "
+        f"{held.revision} and is kept there: change the spec, or run "
+        f"kubectl rollout undo deployment/{held.deployment} again to go forward",
+    )
 
 
 def _steady(situation: Situation) -> Verdict:

@@ -68,7 +68,7 @@ def test_every_part_is_bounded(part: dict[str, Any]) -> None:
     elif part["type"] == "string" and "enum" not in part:
         assert part["maxLength"] <= 4096
     elif part["type"] == "array":
-        assert part["maxItems"] <= 32
+        assert part["maxItems"] <= 256
     elif part["type"] == "integer":
         assert "maximum" in part
     elif "additionalProperties" in part:

@@ -34,12 +34,12 @@ class FakeClient(Client):
         self.verbs.append("get")
         return self.there
 
-    async def create(self, manifest: dict[str, Any], *_: Any) -> dict[str, Any]:
+    async def create(self, manifest: dict[str, Any], *_: Any, **__: Any) -> dict[str, Any]:
         if self.there is not None:
             raise errors.AlreadyExists("exists", 409)
         return self._write("create", manifest)
 
-    async def apply(self, manifest: dict[str, Any], *_: Any) -> dict[str, Any]:
+    async def apply(self, manifest: dict[str, Any], *_: Any, **__: Any) -> dict[str, Any]:
         return self._write("apply", manifest)
 
     async def patch(self, manifest: dict[str, Any], _changes: Any) -> dict[str, Any]:

@@ -49,7 +49,7 @@ class FakeClient(Client):
         self.patched: list[dict[str, Any]] = []
         self.away = away
 
-    async def create(self, manifest: dict[str, Any], *_: Any) -> dict[str, Any]:
+    async def create(self, manifest: dict[str, Any], *_: Any, **__: Any) -> dict[str, Any]:
         if self.away:
             raise errors.Unreachable("away")
         if any(known["metadata"]["name"] == manifest["metadata"]["name"] for known in self.created):
@@ -61,6 +61,11 @@ class FakeClient(Client):
         self.patched.append(changes)
         return manifest
 
+    async def get(self, _kind: Any, _namespace: str, name: str, *, cached: bool = False) -> dict[str, Any]:
+        assert not cached
+        known = next(known for known in self.created if known["metadata"]["name"] == name)
+        return known | {"series": self.patched[-1]["series"] if self.patched else None}
+
 
 def recorder(client: Client) -> Recorder:
     return Recorder(client, lambda: datetime(2026, 1, 1, tzinfo=UTC), "pod-1")
@@ -68,10 +73,10 @@ def recorder(client: Client) -> Recorder:
 
 async def test_the_same_told_twice_is_one_event_counted_up() -> None:
     client = FakeClient()
-    for _ in range(2):
+    for _ in range(3):
         await recorder(client).tell(engine(), Transition("Normal", "RollingOut", "said"))
     assert len(client.created) == 1
-    assert client.patched[0]["series"]["count"] == 2
+    assert [patch["series"]["count"] for patch in client.patched] == [2, 3]
 
 
 async def test_an_event_that_cannot_be_written_fails_nothing() -> None:
