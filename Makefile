@@ -38,7 +38,8 @@ down: ## take every trace of the local cluster down
 	@$(RUN) python -m dev.cluster down
 
 bench: ## measure the figures in docs/benchmarks.md
-	@$(RUN) python -m dev.bench
+	@$(RUN); python -m dev.bench; python -m dev.bench.guard_peers
 
 chaos: ## run the fault campaigns at full size
-	@$(RUN) INSIGHT_CAMPAIGN=full pytest tests/apiserver/test_crash.py tests/engine/test_faults.py tests/e2e/test_faults.py -s
+	@$(RUN) INSIGHT_CAMPAIGN=full pytest -s tests/security/test_fuzz.py tests/engine/test_campaign.py \
+	  tests/engine/test_campaign_cancel.py tests/engine/test_faults.py tests/apiserver/test_crash.py tests/e2e/test_faults.py

@@ -58,7 +58,7 @@ TIERS = (
     Tier(
         "unit", "pure logic", 2, 2, tests=("tests/unit", "-n", "2", "--cov", "--cov-report=term:skip-covered")
     ),
-    Tier("security", "the SQL guard against live databases", 3, 3, tests=("tests/security",)),
+    Tier("security", "the SQL guard against live databases", 7, 6, tests=("tests/security", "-n", "2")),
     Tier(
         "engine",
         "the engine on real PostgreSQL, Redis and Celery, and embedded",

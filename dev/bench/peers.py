@@ -166,6 +166,6 @@ def datasette(samples: int) -> Peer:
                 stack.callback(client.close)
             times = [timed_ms(lambda: clients[0].json("GET", path)) for _ in range(samples)]
             rate = crowd(clients, samples // 4, lambda client: client.json("GET", path))
-    except NotMeasuredError as error:
+    except (NotMeasuredError, RuntimeError, OSError) as error:
         return Peer(f"Datasette not measured: {error}")
     return Peer(f"Datasette, no queue, no login: {spread(times)}, 8 clients {rate:.0f} q/s", times)

@@ -53,8 +53,8 @@ def beside(service: Service, samples: int) -> peers.Peer:
         env = _environment(folder, service)
         _prepare(home, folder, env)
         return _measured(home, folder, env, service, samples)
-    except peers.NotMeasuredError as error:
-        return peers.Peer(f"Superset not measured: {error}")
+    except (peers.NotMeasuredError, RuntimeError, OSError) as error:
+        return peers.Peer(f"Superset not measured: {str(error)[:200]}")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

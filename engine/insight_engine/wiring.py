@@ -1,26 +1,25 @@
-"""The one place that builds adapters and joins them to services. Nothing else may construct an adapter."""
+"""The one place that builds adapters and joins them to services; nothing outside the `wiring` modules may.
 
-import asyncio
+What links processes is in `wiring_links`, what a parent checks before it starts any in `wiring_checks`.
+"""
+
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import Final
 
-from insight_engine.adapters.config.endpoints import database_login
-from insight_engine.adapters.config.sources import FileCatalog
 from insight_engine.adapters.identity.passwords import BcryptPasswords
 from insight_engine.adapters.identity.tokens import JwtTokens, watched_keyset
 from insight_engine.adapters.queue.local import LocalBell, LocalDoorbell, LocalWakeups
-from insight_engine.adapters.results.choose import check_results, open_results
+from insight_engine.adapters.results.choose import open_results
 from insight_engine.adapters.sources import open_source
 from insight_engine.adapters.store.catalogs import StoredCatalogs
 from insight_engine.adapters.store.chunks import StoredChunks
 from insight_engine.adapters.store.control import StoredControl, StoredLoad, StoredTakeOver
-from insight_engine.adapters.store.database import Database, open_postgres, open_sqlite
+from insight_engine.adapters.store.database import Database
 from insight_engine.adapters.store.history import StoredHistory
 from insight_engine.adapters.store.jobs import StoredJobs
 from insight_engine.adapters.store.leader import StoreLeadership
@@ -29,7 +28,7 @@ from insight_engine.adapters.store.users import StoredUsers
 from insight_engine.domain.ids import uuid7
 from insight_engine.domain.sources import Role
 from insight_engine.domain.users import User, normalise_username
-from insight_engine.ports import ControlBell, Doorbell, LoadFigures, SourceCatalog, Wakeups
+from insight_engine.ports import LoadFigures
 from insight_engine.services.auth import AuthService
 from insight_engine.services.catalogs import CatalogService
 from insight_engine.services.control import ControlService
@@ -46,22 +45,10 @@ from insight_engine.services.queries import QueryService
 from insight_engine.services.running import Runner
 from insight_engine.services.slot import Slot
 from insight_engine.settings import Settings
+from insight_engine.wiring_links import Links, background, closed, open_database, redis_links, source_catalog
 
-if TYPE_CHECKING:
-    from insight_engine.adapters.queue.bell import RedisBell
-    from insight_engine.adapters.queue.wakeups import RedisWakeups
-
-T = TypeVar("T", bound="Closeable")
 API_POOL: Final = 5
 WORKER_POOL: Final = 2
-
-
-class Closeable(Protocol):
-    """Something with connections."""
-
-    async def close(self) -> None:
-        """Close them."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,35 +87,17 @@ class Embedded:
     housekeeper: Housekeeper
 
 
-@dataclass(frozen=True, slots=True)
-class _Links:
-    """What joins processes: the store, and the ways to be heard sooner than by polling it."""
-
-    database: Database
-    doorbell: Doorbell
-    wakeups: Wakeups
-    bell: ControlBell
-
-
-def _open_database(settings: Settings, pool_size: int) -> Database:
-    login = database_login(settings.secrets_dir)
-    if login.sqlite_path is not None:
-        return open_sqlite(Path(login.sqlite_path))
-    return open_postgres(lambda: database_login(settings.secrets_dir), pool_size=pool_size)
-
-
-def _api(settings: Settings, links: _Links) -> Api:
+def _api(settings: Settings, links: Links) -> Api:
     database = links.database
     users = StoredUsers(database)
     keyset = watched_keyset(settings.secrets_dir)
-    sources = _catalog(settings)
+    sources = source_catalog(settings)
     catalogs = CatalogService(StoredCatalogs(database))
     control = ControlService(StoredControl(database), links.bell, links.wakeups, sources, catalogs)
     chunks = open_results(settings, StoredChunks(database))
     queries = QueryService(
         _jobs(settings, database),
         StoredOutbox(database),
-        chunks,
         sources,
         links.doorbell,
         links.wakeups,
@@ -152,10 +121,6 @@ def _api(settings: Settings, links: _Links) -> Api:
     )
 
 
-def _catalog(settings: Settings) -> SourceCatalog:
-    return FileCatalog(settings.sources_file, settings.secrets_dir)
-
-
 def _jobs(settings: Settings, database: Database) -> StoredJobs:
     return StoredJobs(database, result_ttl_s=settings.result_ttl_s)
 
@@ -164,10 +129,10 @@ def _name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def _running(stack: AsyncExitStack, settings: Settings, links: _Links) -> tuple[Runner, ControlLoop]:
+def _running(stack: AsyncExitStack, settings: Settings, links: Links) -> tuple[Runner, ControlLoop]:
     """What runs queries in a process, and what answers the API beside them; they share the open sources."""
-    database, sources = links.database, _catalog(settings)
-    opened = _closed(stack, OpenSources(open_source, sources))
+    database, sources = links.database, source_catalog(settings)
+    opened = closed(stack, OpenSources(open_source, sources))
     directory = UserDirectory(StoredUsers(database))
     catalogs = CatalogService(StoredCatalogs(database))
     jobs, own = _jobs(settings, database), OwnQueries()
@@ -179,6 +144,7 @@ def _running(stack: AsyncExitStack, settings: Settings, links: _Links) -> tuple[
         directory=directory,
         sources=opened,
         wakeups=links.wakeups,
+        doorbell=links.doorbell,
         own=own,
         catalogs=catalogs,
     )
@@ -195,7 +161,7 @@ def _running(stack: AsyncExitStack, settings: Settings, links: _Links) -> tuple[
     return runner, control
 
 
-def _housekeeper(settings: Settings, links: _Links) -> Housekeeper:
+def _housekeeper(settings: Settings, links: Links) -> Housekeeper:
     database = links.database
     return Housekeeper(
         _jobs(settings, database),
@@ -210,37 +176,12 @@ def _housekeeper(settings: Settings, links: _Links) -> Housekeeper:
     )
 
 
-def check_api(settings: Settings) -> None:
-    """Fail at once, in the parent process, on what would fail in every child.
-
-    Raises:
-        ConfigurationError: a secret set or the source list is missing or wrong.
-    """
-    from insight_engine.adapters.queue.broker import celery_app
-
-    watched_keyset(settings.secrets_dir)
-    database_login(settings.secrets_dir)
-    celery_app(settings)
-    _catalog(settings)
-    check_results(settings)
-
-
-def check_worker(settings: Settings) -> None:
-    """The same for a worker, which has no signing keys."""
-    from insight_engine.adapters.queue.broker import celery_app
-
-    database_login(settings.secrets_dir)
-    celery_app(settings)
-    _catalog(settings)
-    check_results(settings)
-
-
 @asynccontextmanager
 async def api(settings: Settings) -> AsyncIterator[Api]:
     """An API process's services, with Redis between it and the workers."""
     async with AsyncExitStack() as stack:
-        links = _redis_links(stack, settings, _closed(stack, _open_database(settings, API_POOL)))
-        _background(stack, links.wakeups.listen_forever)
+        links = redis_links(stack, settings, closed(stack, open_database(settings, API_POOL)))
+        background(stack, links.wakeups.listen_forever)
         yield _api(settings, links)
 
 
@@ -248,8 +189,8 @@ async def api(settings: Settings) -> AsyncIterator[Api]:
 async def worker(settings: Settings) -> AsyncIterator[Worker]:
     """One worker process's services."""
     async with AsyncExitStack() as stack:
-        links = _redis_links(stack, settings, _closed(stack, _open_database(settings, WORKER_POOL)))
-        _background(stack, links.bell.listen_forever)
+        links = redis_links(stack, settings, closed(stack, open_database(settings, WORKER_POOL)))
+        background(stack, links.bell.listen_forever)
         runner, control = _running(stack, settings, links)
         yield Worker(
             slot=Slot(runner, links.doorbell.healthy),
@@ -260,39 +201,13 @@ async def worker(settings: Settings) -> AsyncIterator[Worker]:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _RedisLinks(_Links):
-    wakeups: "RedisWakeups"
-    bell: "RedisBell"
-
-
-def _redis_links(stack: AsyncExitStack, settings: Settings, database: Database) -> _RedisLinks:
-    from insight_engine.adapters.queue.bell import RedisBell
-    from insight_engine.adapters.queue.broker import (
-        celery_app,
-        channel_name,
-        control_channel_name,
-        redis_client,
-    )
-    from insight_engine.adapters.queue.doorbell import CeleryDoorbell
-    from insight_engine.adapters.queue.wakeups import RedisWakeups
-
-    redis = redis_client(settings.secrets_dir, socket_timeout_s=1.0)
-    return _RedisLinks(
-        database=database,
-        doorbell=_closed(stack, CeleryDoorbell(celery_app(settings), redis)),
-        wakeups=RedisWakeups(redis, channel_name(settings.instance)),
-        bell=RedisBell(redis, control_channel_name(settings.instance)),
-    )
-
-
 @asynccontextmanager
 async def embedded(settings: Settings) -> AsyncIterator[Embedded]:
     """API and worker in one process, on SQLite, with the doorbell inside."""
     async with AsyncExitStack() as stack:
-        database = _closed(stack, _open_database(settings, API_POOL))
+        database = closed(stack, open_database(settings, API_POOL))
         doorbell = LocalDoorbell()
-        links = _Links(database, doorbell, LocalWakeups(), LocalBell())
+        links = Links(database, doorbell, LocalWakeups(), LocalBell())
         runner, control = _running(stack, settings, links)
         yield Embedded(
             api=_api(settings, links),
@@ -303,26 +218,11 @@ async def embedded(settings: Settings) -> AsyncIterator[Embedded]:
         )
 
 
-def _closed(stack: AsyncExitStack, thing: T) -> T:
-    stack.push_async_callback(thing.close)
-    return thing
-
-
-def _background(stack: AsyncExitStack, run: Callable[[], Awaitable[None]]) -> None:
-    task = asyncio.ensure_future(run())
-
-    async def stop() -> None:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-    stack.push_async_callback(stop)
-
-
 @asynccontextmanager
 async def users(settings: Settings) -> AsyncIterator[tuple[StoredUsers, BcryptPasswords]]:
     """The user table and the hashing of passwords, for the command line."""
     async with AsyncExitStack() as stack:
-        database = _closed(stack, _open_database(settings, 1))
+        database = closed(stack, open_database(settings, 1))
         yield StoredUsers(database), BcryptPasswords()
 
 

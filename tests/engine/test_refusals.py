@@ -1,7 +1,5 @@
 """What is refused, in problem+json, each naming reason and cure; and nothing leaks."""
 
-from uuid import uuid4
-
 import httpx
 import pytest
 
@@ -17,6 +15,9 @@ def problem(answer: httpx.Response, status: int, code: str) -> dict[str, object]
     assert body["correlation_id"] == answer.headers["x-correlation-id"]
     assert set(body) <= {"type", "title", "status", "detail", "code", "correlation_id", "errors", "reasons"}
     return body
+
+
+NO_QUERY = "/api/v1/queries/00000000-0000-7000-8000-000000000001"
 
 
 def anonymous(asked: Asked) -> httpx.Client:
@@ -35,7 +36,7 @@ def test_a_wrong_login_is_refused_alike_for_known_and_unknown(
     assert answer.headers["www-authenticate"] == "Bearer"
 
 
-@pytest.mark.parametrize("path", ["/api/v1/auth/me", "/api/v1/datasources", f"/api/v1/queries/{uuid4()}"])
+@pytest.mark.parametrize("path", ["/api/v1/auth/me", "/api/v1/datasources", NO_QUERY])
 def test_a_request_without_a_token_is_refused(asked: Asked, path: str) -> None:
     with anonymous(asked) as http:
         problem(http.get(path), 401, "token_invalid")
@@ -118,8 +119,8 @@ def test_a_source_that_is_not_the_callers_is_unknown(asked: Asked, name: str) ->
 
 
 def test_a_query_that_does_not_exist_is_unknown(asked: Asked) -> None:
-    problem(asked.client.http.get(f"/api/v1/queries/{uuid4()}"), 404, "unknown_query")
-    problem(asked.client.http.get(f"/api/v1/queries/{uuid4()}/results"), 404, "unknown_query")
+    problem(asked.client.http.get(NO_QUERY), 404, "unknown_query")
+    problem(asked.client.http.get(f"{NO_QUERY}/results"), 404, "unknown_query")
 
 
 def test_an_id_that_is_none_is_a_bad_field(asked: Asked) -> None:

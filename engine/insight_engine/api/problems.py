@@ -117,8 +117,8 @@ def _field(place: Iterable[object]) -> str:
 
 
 HTTP_CODES: Final = {
-    404: ("not_found", "There is nothing at this path."),
-    405: ("method_not_allowed", "This path does not take that method."),
+    404: ("not_found", "There is nothing at this path: GET /openapi.json lists those there are."),
+    405: ("method_not_allowed", "This path does not take that method: the header Allow names what it takes."),
 }
 
 

@@ -44,7 +44,7 @@ class GunicornServer(BaseApplication):  # type: ignore[misc]
             "workers": self._settings.api_processes,
             "worker_class": "insight_engine.cli.gunicorn_worker.PromptWorker",
             "asgi_lifespan": "on",
-            "asgi_loop": "asyncio",
+            "asgi_loop": "uvloop",
             "preload_app": True,
             "graceful_timeout": GRACEFUL_S,
             "keepalive": KEEPALIVE_S,

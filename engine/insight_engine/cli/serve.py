@@ -56,11 +56,11 @@ def _serve(settings: Settings, port: int) -> int:
 
     telemetry.configure_logging(settings.log_level)
     with run_folder(settings) as folder:
-        from insight_engine import wiring
         from insight_engine.api.app import create_app
         from insight_engine.cli.gunicorn_server import GunicornServer
+        from insight_engine.wiring_checks import check_api
 
-        wiring.check_api(settings)
+        check_api(settings)
         internal = internal_server(settings, folder)
         application = create_app(lambda: _services(settings, folder))
         GunicornServer(application, settings, folder, port, internal).run()

@@ -35,15 +35,15 @@ def run(args: Any) -> int:
 
 
 def _work(settings: Settings, folder: "RunFolder") -> int:
-    from insight_engine import wiring
     from insight_engine.adapters.config.secrets import read_set
     from insight_engine.internal import Drain
+    from insight_engine.wiring_checks import check_worker
     from insight_engine.worker.main import QueryWorker
 
     def token() -> str | None:
         return (read_set(settings.secrets_dir, "internal") or {}).get("token")
 
-    wiring.check_worker(settings)
+    check_worker(settings)
     worker = QueryWorker(settings, folder)
     internal_server(settings, folder, Drain(token, worker.rest)).start()
     return worker.run()

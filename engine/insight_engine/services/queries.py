@@ -1,4 +1,4 @@
-"""Taking in a query, following it, ending it, and reading its result. The API's side of a query's life."""
+"""Taking in a query, following it and ending it. The API's side of a query's life."""
 
 import asyncio
 import time
@@ -16,12 +16,11 @@ from insight_engine.domain.query import QueryLimits, QueryState
 from insight_engine.domain.sources import DataSource, Role
 from insight_engine.domain.users import User
 from insight_engine.metrics import QUERIES_SHARED
-from insight_engine.ports import Chunks, Doorbell, Jobs, Outbox, SourceCatalog, Wakeup, Wakeups
+from insight_engine.ports import Doorbell, Jobs, Outbox, SourceCatalog, Wakeup, Wakeups
 from insight_engine.services.cancelling import Canceller
 from insight_engine.services.catalogs import CatalogService
 from insight_engine.services.control import ControlService
 from insight_engine.services.judging import Judge, canonical, fingerprint
-from insight_engine.services.results import Page, Position, read_page
 from insight_engine.services.ringing import Background, Ringer
 from insight_engine.sqlguard import PreparedQuery
 from insight_engine.telemetry import get_logger
@@ -59,14 +58,13 @@ class QueryService:
         self,
         jobs: Jobs,
         outbox: Outbox,
-        chunks: Chunks,
         catalog: SourceCatalog,
         doorbell: Doorbell,
         wakeups: Wakeups,
         catalogs: CatalogService | None = None,
         control: ControlService | None = None,
     ) -> None:
-        self._jobs, self._chunks, self._catalog, self._wakeups = jobs, chunks, catalog, wakeups
+        self._jobs, self._catalog, self._wakeups = jobs, catalog, wakeups
         self._background = Background()
         self._ringer = Ringer(doorbell, outbox, self._background)
         self._canceller = Canceller(jobs, wakeups, self._ringer.ring, control)
@@ -242,16 +240,6 @@ class QueryService:
             raise _unknown_query()
         _require_result(job)
         return job
-
-    async def page(self, user: User, query_id: UUID, cursor: str | None, limit: int) -> tuple[Job, Page]:
-        """Some rows of a result; raises what `result_of` does."""
-        job = await self.result_of(user, query_id)
-        start = Position.decode(cursor) if cursor else Position()
-        try:
-            return job, await read_page(self._chunks, job, start, limit)
-        except Gone as gone:
-            await self.lost(job, gone)
-            raise
 
     async def lost(self, job: Job, gone: Gone) -> None:
         """Note that a result proved lost: nobody shall be given it any more."""

@@ -3,12 +3,12 @@
 import asyncio
 import base64
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 import pyarrow as pa
 
@@ -16,8 +16,7 @@ from insight_engine.domain.errors import Gone, InvalidRequest
 from insight_engine.domain.jobs import Job
 from insight_engine.ports import Chunks
 from insight_engine.services.formats import Writer
-from insight_engine.services.formats.as_json import rows_of
-from insight_engine.services.values import type_name
+from insight_engine.services.values import sliced
 
 T = TypeVar("T")
 MAX_PAGE_ROWS: Final = 10_000
@@ -29,15 +28,6 @@ INLINE_BYTES: Final = 16 * 1024
 
 
 _POOL: Final = ThreadPoolExecutor(2, "results")
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Some rows of a result, ready for JSON."""
-
-    columns: tuple[tuple[str, str], ...]
-    rows: list[tuple[Any, ...]]
-    next_cursor: str | None
 
 
 class Cut(NamedTuple):
@@ -96,20 +86,8 @@ class Position:
         return self if self.seq < total else Position(max(total - 1, 0), 10**9)
 
 
-async def read_page(chunks: Chunks, job: Job, start: Position, limit: int) -> Page:
-    """The rows from `start`, at most `limit`, fewer when they are large.
-
-    Raises:
-        Gone: a chunk is missing: the result was lost with its store.
-    """
-    cut = await read_cut(chunks, job, start, limit)
-    schema = cut.tables[0].schema
-    rows = [row for table in cut.tables for row in rows_of(table)]
-    return Page(tuple((field.name, type_name(field.type)) for field in schema), rows, cut.next_cursor)
-
-
 async def read_cut(chunks: Chunks, job: Job, start: Position, limit: int) -> Cut:
-    """The same rows, as they are stored.
+    """The rows from `start`, at most `limit`, fewer when they are large; as they are stored.
 
     Raises:
         Gone: a chunk is missing: the result was lost with its store.
@@ -134,16 +112,17 @@ async def write_whole(chunks: Chunks, job: Job, start: Position, writer: Writer)
     """
     position = start.within(job.chunk_count or 0)
     offset, begun = position.offset, False
-    async for data in _ahead(chunks, job, position.seq):
-        piece = await in_pool(partial(_written, writer, data, offset, begin=not begun))
-        offset, begun = 0, True
-        if piece:
-            yield piece
+    async with aclosing(_ahead(chunks, job, position.seq)) as stored:  # no read outlives its reader
+        async for data in stored:
+            piece = await in_pool(partial(_written, writer, data, offset, begin=not begun))
+            offset, begun = 0, True
+            if piece:
+                yield piece
     if ending := await in_pool(writer.end):
         yield ending
 
 
-async def _ahead(chunks: Chunks, job: Job, first: int) -> AsyncIterator[bytes | None]:
+async def _ahead(chunks: Chunks, job: Job, first: int) -> AsyncGenerator[bytes | None, None]:
     """Every chunk from `first`, the next one being read while the last is used."""
     total = max(job.chunk_count or 0, first + 1)
     coming = asyncio.ensure_future(chunks.get(job, first))
@@ -186,4 +165,4 @@ def decode(data: bytes | None, offset: int, want: int | None = None) -> Part:
             table = reader.read_all()
     except (OSError, pa.ArrowException):
         raise Gone("result_lost", "The result was lost with its store. Submit the query again.") from None
-    return Part(table.slice(min(offset, table.num_rows), want), table.num_rows)
+    return Part(sliced(table, offset, want), table.num_rows)

@@ -17,7 +17,7 @@ from insight_engine.domain.query import QueryState
 from insight_engine.domain.source_errors import QueryTimedOut, SourceError
 from insight_engine.domain.sources import Caller, Role
 from insight_engine.metrics import QUERIES_ACTIVE, QUEUE_SECONDS
-from insight_engine.ports import Chunks, Jobs, Source, SourceCatalog, Wakeups
+from insight_engine.ports import Chunks, Doorbell, Jobs, Source, SourceCatalog, Wakeups
 from insight_engine.services.catalogs import CatalogService
 from insight_engine.services.directory import UserDirectory
 from insight_engine.services.judging import judged
@@ -76,6 +76,7 @@ class Runner:
     directory: UserDirectory
     sources: OpenSources
     wakeups: Wakeups
+    doorbell: Doorbell
     own: OwnQueries = field(default_factory=OwnQueries)
     catalogs: CatalogService | None = None
     threads: ThreadPoolExecutor = field(default_factory=_threads)
@@ -145,6 +146,8 @@ class Runner:
             return
         for query_id in (run.attempt.job.id, *ended.followers):
             await self.wakeups.announce(query_id)
+        if ended.heir is not None:
+            await self.doorbell.ring(*ended.heir)
         seconds = time.monotonic() - run.watch.started
         state = outcome.state if isinstance(outcome, Failure) else QueryState.SUCCEEDED
         count(outcome, state, seconds)

@@ -13,24 +13,12 @@ import pyarrow.compute as pc
 
 MAX_SAFE_INTEGER: Final = 2**53 - 1
 """Whole numbers beyond it become text: most readers of JSON would round them without a word."""
+_ENDS_64: Final = {2**63 - 1: "infinity", -(2**63) + 1: "-infinity"}
 _INFINITIES: Final = {
-    "timestamp[us]": {
-        -9222425352054775809: "infinity",
-        -9222425352054775808: "-infinity",
-        2**63 - 1: "infinity",
-        -(2**63) + 1: "-infinity",
-    },
-    "timestamp[ns]": {2**63 - 1: "infinity", -(2**63) + 1: "-infinity"},
-    "timestamp[ms]": {2**63 - 1: "infinity", -(2**63) + 1: "-infinity"},
-    "timestamp[s]": {2**63 - 1: "infinity", -(2**63) + 1: "-infinity"},
-    "date32[day]": {
-        -2147472692: "infinity",
-        -2147472691: "-infinity",
-        2**31 - 1: "infinity",
-        -(2**31) + 1: "-infinity",
-    },
+    **{f"timestamp[{unit}]": _ENDS_64 for unit in ("s", "ms", "us", "ns")},
+    "date32[day]": {2**31 - 1: "infinity", -(2**31) + 1: "-infinity"},
 }
-"""What drivers make of infinities: PostgreSQL's moves the epoch, and they overflow; DuckDB's are the ends."""
+"""What sources make of infinities: the ends of the type."""
 
 
 def column_values(column: "pa.ChunkedArray[Any]") -> list[Any]:
@@ -83,19 +71,32 @@ def _moments(column: "pa.ChunkedArray[Any]") -> list[Any] | None:
     return list(texts.to_pylist())
 
 
+_WRAPPED: Final = (pa.UnionScalar, pa.DictionaryScalar, pa.RunEndEncodedScalar, pa.ExtensionScalar)
+
+
+def sliced(table: pa.Table, start: int, rows: int | None = None) -> pa.Table:
+    """Up to `rows` rows from `start`; counted here, as Arrow believes any number without columns."""
+    start = min(start, table.num_rows)
+    left = table.num_rows - start
+    return table.slice(start, left if rows is None else min(rows, left))
+
+
 def _scalar(value: Any) -> Any:
     """One value of a column that holds some which Python cannot."""
     kind = value.type
     if not value.is_valid:
         return None
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
-        return [_scalar(item) for item in value.values]
+    if pa.types.is_map(kind):
+        return [[_scalar(part) for part in entry.values()] for entry in value.values]
+    if isinstance(value, pa.ListScalar):
+        items: Any = value.values
+        return [_scalar(item) for item in items]
     if pa.types.is_struct(kind):
         return {name: _scalar(item) for name, item in value.items()}
     try:
         return plain(value.as_py())
     except (ValueError, OverflowError, pa.ArrowException):
-        return _moment(value)
+        return _scalar(value.value) if isinstance(value, _WRAPPED) else _moment(value)
 
 
 def _moment(value: Any) -> str:
@@ -191,4 +192,5 @@ _NAMES: Final[tuple[tuple[Callable[[Any], bool], str], ...]] = (
     (pa.types.is_fixed_size_binary, "binary"),
     (pa.types.is_struct, "struct"),
     (pa.types.is_map, "map"),
+    (pa.types.is_union, "union"),
 )

@@ -34,7 +34,10 @@ def check_columns(tree: exp.Expr, scopes: Scopes, names: Names) -> Iterator[Reas
         name, offset = names.spelled(identifier), identifier.meta.get("start", 0)
         qualifier = node.args.get("table") if isinstance(node, exp.Column) else None
         qualified = qualifier is not None or isinstance(node, exp.Dot)
-        if qualified and names.policy.column_functions and _may_call(name, names):
+        if name in names.policy.row_columns and _is_of_storage(node, name, scope, names):
+            message = f"{name} is the database's own column, on how rows are stored, and may not be read."
+            yield names.where.reason(ReasonCode.SYSTEM_CATALOG, message, offset)
+        elif qualified and names.policy.column_functions and _may_call(name, names):
             message = f"A dot before {name} could call a function: name a column."
             yield names.where.reason(ReasonCode.COLUMN_CALLS_FUNCTION, message, offset)
         elif names.index is None or isinstance(node, exp.Dot) or _is_grammar(node, names):
@@ -46,6 +49,22 @@ def check_columns(tree: exp.Expr, scopes: Scopes, names: Names) -> Iterator[Reas
         ):
             message = f"There is no column {name} here: check its name and its table."
             yield names.where.reason(ReasonCode.UNKNOWN_COLUMN, message, offset)
+
+
+def _is_of_storage(node: exp.Expr, name: str, scope: Scope, names: Names) -> bool:
+    """Whether it may be a real table's: the innermost query with such a source has no other of that name."""
+    qualifier = node.args.get("table")
+    order = node.parent.parent if isinstance(node.parent, exp.Ordered) else None
+    sorts = order is not None and isinstance(order.parent, exp.Select)
+    if sorts and qualifier is None and name in scope.results:
+        return False
+    for level in scope.chain():
+        sources = level.sources if qualifier is None else level.by_name.get(names.spelled(qualifier), [])
+        if any(name in source.rows.columns for source in sources if source.table is None):
+            return False
+        if any(source.table is not None for source in sources):
+            return True
+    return False
 
 
 def _is_grammar(node: exp.Expr, names: Names) -> bool:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from importlib.metadata import version
 
@@ -35,6 +35,9 @@ class Policy:
         system_tables: further such names.
         column_functions: names that, written after a qualifier, could be a function call.
         bounded: function → (argument index, largest literal): others must be small literals too.
+        most_arguments: function → how many arguments it takes at most; with more it would be another one,
+            or could fill the memory.
+        row_columns: columns that every table has and that tell of its storage, refused.
         case_sensitive_quotes: whether a quoted name keeps its case.
         operator_characters: symbols whose longest run is one operator; empty where a run may be several.
         escape_strings: whether E'…' literals exist.
@@ -79,6 +82,8 @@ class Policy:
     name_quotes: str = "double quotes"
     placeholders: str = "?"
     lists_in_columns: bool = False
+    most_arguments: Mapping[str, int] = field(default_factory=dict)
+    row_columns: frozenset[str] = frozenset()
 
     @cached_property
     def digest(self) -> str:

@@ -117,6 +117,10 @@ def _arguments(tokens: tuple[Token, ...], index: int, policy: Policy, where: Pos
         yield _too_wide(token, where)
     if token.text in policy.bounded:
         yield from _size(tokens, index, policy, where)
+    most = policy.most_arguments.get(token.text)
+    if most is not None and _argument(tokens, index + 1, most):
+        message = f"{token.text} may have {most} arguments at most here: leave out the others."
+        yield where.reason(ReasonCode.FUNCTION_NOT_ALLOWED, message, token.start)
 
 
 def _size(tokens: tuple[Token, ...], index: int, policy: Policy, where: Positions) -> Iterator[Reason]:
@@ -151,11 +155,14 @@ def _argument(tokens: tuple[Token, ...], opening: int, place: int) -> list[Token
 
 
 def _is_plain_format(argument: tuple[Token, ...]) -> bool:
-    """Whether the first argument is one whole literal that asks for no great width."""
+    """Whether the first argument is one whole literal that asks for no great width.
+
+    E'…' and x'…' would say so in another spelling than the one that is looked at.
+    """
     literal = argument[0].kind is Kind.STRING and argument[-1].text in {",", ")"}
-    return literal and not _WIDE.search(argument[0].text)
+    return literal and argument[0].text[0] == "'" and not _WIDE.search(argument[0].text)
 
 
 def _too_wide(token: Token, where: Positions) -> Reason:
-    message = f"The first argument of {token.text} must be one literal with widths up to 9999: write it so."
+    message = f"The first argument of {token.text} must be one plain literal, widths up to 9999: write it so."
     return where.reason(ReasonCode.TOO_COMPLEX, message, token.start)

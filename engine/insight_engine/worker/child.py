@@ -8,6 +8,8 @@ from contextlib import suppress
 from typing import Final
 from uuid import UUID
 
+import uvloop
+
 from insight_engine import wiring
 from insight_engine.load import keep_figures
 from insight_engine.runtime import RunFolder
@@ -26,7 +28,7 @@ class Child:
     def __init__(self, settings: Settings, folder: RunFolder) -> None:
         self._settings, self._folder = settings, folder
         self._ready: Future[wiring.Worker] = Future()
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
         self._drained = threading.Event()
         self._thread = threading.Thread(target=self._run, name="worker-loop", daemon=True)
 

@@ -101,6 +101,25 @@ def test_what_parquet_has_no_type_for_becomes_text() -> None:
     assert table["i"].to_pylist() == ["P1M2DT3S", None]
 
 
+@pytest.mark.parametrize("zone", [None, "UTC"])
+def test_parquet_takes_seconds_that_its_milliseconds_cannot_hold(zone: str | None) -> None:
+    endless = pa.array([2**63 - 1, 0, None]).cast(pa.timestamp("s", zone))
+    lists = pa.ListArray.from_arrays([0, 1, 3, 3], endless.slice(0, 3))
+    body = written(Format.PARQUET, pa.table({"at": endless, "all": lists}))
+    found = parquet.read_table(io.BytesIO(body))
+    epoch = "1970-01-01T00:00:00" + ("+00:00" if zone else "")
+    assert found["at"].to_pylist() == ["infinity", epoch, None]
+    assert found["all"].to_pylist() == ['["infinity"]', f'["{epoch}",null]', "[]"]
+
+
+def test_rows_without_columns_are_counted_right() -> None:
+    empty: Any = pa.array([{}] * 3, pa.struct([]))
+    bare = pa.Table.from_batches([pa.RecordBatch.from_struct_array(empty)])
+    assert json.loads(written(Format.JSON, bare))["rows"] == [[], [], []]
+    assert written(Format.NDJSON, bare) == b"{}\n" * 3
+    assert written(Format.CSV, bare).count(b"\n") == 1 + 3
+
+
 def test_csv_is_read_back_value_by_value() -> None:
     text = written(Format.CSV, TABLE).decode()
     first, second, third = text.splitlines()[1:]

@@ -47,10 +47,10 @@ def test_values_become_what_json_can_hold(value: Any, form: Any) -> None:
 @pytest.mark.parametrize(
     ("kind", "raw", "form"),
     [
-        (pa.timestamp("us"), -9222425352054775809, "infinity"),
-        (pa.timestamp("us", "UTC"), -9222425352054775808, "-infinity"),
-        (pa.date32(), -2147472692, "infinity"),
-        (pa.date32(), -2147472691, "-infinity"),
+        (pa.timestamp("us"), 2**63 - 1, "infinity"),
+        (pa.timestamp("us", "UTC"), -(2**63) + 1, "-infinity"),
+        (pa.date32(), 2**31 - 1, "infinity"),
+        (pa.date32(), -(2**31) + 1, "-infinity"),
         (pa.timestamp("us", "UTC"), 316516204800000000, "12000-01-01T00:00:00.000000+00:00"),
         (pa.timestamp("us", "Europe/Berlin"), 316516204800000000, "12000-01-01T00:00:00.000000+00:00"),
         (pa.timestamp("ns"), 1, "1970-01-01T00:00:00.000000001"),
@@ -94,10 +94,36 @@ def test_a_moment_that_python_cannot_hold_leaves_its_neighbours_as_they_are() ->
 
 
 def test_such_moments_may_be_inside_lists_and_structs() -> None:
-    dates = pa.array([-2147472692], pa.int32()).cast(pa.date32())
+    dates = pa.array([2**31 - 1], pa.int32()).cast(pa.date32())
     lists = pa.ListArray.from_arrays([0, 1], dates)
     structs = pa.StructArray.from_arrays([lists], ["days"])
     assert column_values(pa.chunked_array([structs])) == [{"days": ["infinity"]}]
+
+
+ENDLESS: Any = pa.array([2**63 - 1, 0]).cast(pa.timestamp("us"))
+NAMES: Any = pa.array(["a", "b"])
+LISTS: Any = pa.ListViewArray
+ENTRIES: Any = pa.array([0, 2], pa.int32())
+EPOCH = "1970-01-01T00:00:00"
+
+
+@pytest.mark.parametrize(
+    ("column", "forms"),
+    [
+        (pa.MapArray.from_arrays(ENTRIES, NAMES, ENDLESS), [[["a", "infinity"], ["b", EPOCH]]]),
+        (pa.MapArray.from_arrays(ENTRIES, ENDLESS, NAMES), [[["infinity", "a"], [EPOCH, "b"]]]),
+        (LISTS.from_arrays([0], [2], ENDLESS), [["infinity", EPOCH]]),
+        (pa.UnionArray.from_sparse(pa.array([0, 1], pa.int8()), [ENDLESS, NAMES]), ["infinity", "b"]),
+        (
+            pa.RunEndEncodedArray.from_arrays(pa.array([1, 3], pa.int32()), ENDLESS),
+            ["infinity", EPOCH, EPOCH],
+        ),
+        (pa.DictionaryArray.from_arrays(pa.array([0, 1]), ENDLESS), ["infinity", EPOCH]),
+    ],
+    ids=lambda column: str(getattr(column, "type", "")),
+)
+def test_such_moments_may_be_inside_anything_that_holds_values(column: Any, forms: list[Any]) -> None:
+    assert column_values(pa.chunked_array([column])) == forms
 
 
 @pytest.mark.parametrize("raw", [-(2**63), 2**63 - 1])
@@ -123,6 +149,7 @@ def test_no_moment_at_all_raises(raw: int, unit: str) -> None:
         (pa.dictionary(pa.int8(), pa.string()), "string"),
         (pa.large_string(), "string"),
         (pa.struct([("a", pa.int8())]), "struct"),
+        (pa.sparse_union([pa.field("n", pa.int8())]), "union"),
         (pa.int64(), "int64"),
         (pa.bool_(), "bool"),
     ],

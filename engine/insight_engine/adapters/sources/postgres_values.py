@@ -18,10 +18,10 @@ Array = "pa.Array[Any]"
 Decode = Callable[[Texts], Any]
 
 INFINITY: Final = {
-    "date": (-2_147_472_692, -2_147_472_691),
-    "timestamp": (-9_222_425_352_054_775_809, -9_222_425_352_054_775_808),
+    "date": (2**31 - 1, -(2**31) + 1),
+    "timestamp": (2**63 - 1, -(2**63) + 1),
 }
-"""Raw values, far below the first moment PostgreSQL has, that stand for `infinity`, `-infinity`."""
+"""Raw values that stand for `infinity`, `-infinity`: the ends of the type, so that they sort right."""
 
 _MOMENT: Final = re.compile(
     r"(\d{4,})-(\d\d)-(\d\d)(?: (\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?)?"

@@ -82,13 +82,16 @@ class StoredChunks:
 
     async def drop_expired(self, *, keep_days: int) -> None:
         """Delete results that no page can ask for any more."""
-        async with self._database.transaction() as connection:
+        async with self._database.statement() as connection:
             today = (await connection.execute(select(self._database.today()))).scalar_one()
             oldest = today - timedelta(days=keep_days)
-            if self._database.postgres:
-                await connection.run_sync(_drop_partitions, oldest)
-            else:
+            if not self._database.postgres:
                 await connection.execute(delete(result_chunks).where(result_chunks.c.bucket < oldest))
+                return
+            names = await connection.run_sync(_old_partitions, oldest)
+        for name in names:  # each by itself: a transaction of many would take longer than one may
+            async with self._database.statement() as connection:
+                await connection.execute(text(f"DROP TABLE IF EXISTS {RESULTS_SCHEMA}.{name}"))
 
 
 def _result_of(job: Job) -> dict[str, Any]:
@@ -111,7 +114,7 @@ def ensure_partition(connection: Any, bucket: date) -> None:
     )
 
 
-def _drop_partitions(connection: Any, oldest: date) -> None:
+def _old_partitions(connection: Any, oldest: date) -> list[str]:
     listed = connection.execute(
         text(
             "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
@@ -119,5 +122,4 @@ def _drop_partitions(connection: Any, oldest: date) -> None:
         ),
         {"parent": f"{RESULTS_SCHEMA}.result_chunks", "oldest": partition_name(oldest)},
     )
-    for name in listed.scalars().all():
-        connection.execute(text(f"DROP TABLE {RESULTS_SCHEMA}.{name}"))
+    return list(listed.scalars().all())

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from insight_engine.services.values import column_values, type_name
+from insight_engine.services.values import column_values, sliced, type_name
 
 _FORMULA: Final = "^([=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20])"
 """How formulas begin, also in the full-width forms that some spreadsheets take for the same."""
@@ -31,7 +31,7 @@ class CsvWriter:
 
     def write(self, batch: pa.Table) -> bytes:
         """Some lines."""
-        parts = (batch.slice(start, _ROWS_AT_A_TIME) for start in range(0, batch.num_rows, _ROWS_AT_A_TIME))
+        parts = (sliced(batch, start, _ROWS_AT_A_TIME) for start in range(0, batch.num_rows, _ROWS_AT_A_TIME))
         return b"".join(_lines([_cells(column) for column in part.columns], part.num_rows) for part in parts)
 
     def end(self) -> bytes:

@@ -5,7 +5,7 @@ from typing import Any, Final
 import orjson
 import pyarrow as pa
 
-from insight_engine.services.values import column_values, type_name
+from insight_engine.services.values import column_values, sliced, type_name
 
 _ROWS_AT_A_TIME: Final = 2048
 """Rows held as Python objects at once: they weigh many times what they weigh in Arrow."""
@@ -37,7 +37,7 @@ class JsonWriter:
         """Some rows, without the brackets around all."""
         parts = []
         for start in range(0, batch.num_rows, _ROWS_AT_A_TIME):
-            parts += [self._between, orjson.dumps(rows_of(batch.slice(start, _ROWS_AT_A_TIME)))[1:-1]]
+            parts += [self._between, orjson.dumps(rows_of(sliced(batch, start, _ROWS_AT_A_TIME)))[1:-1]]
             self._between = b","
         return b"".join(parts)
 
@@ -61,7 +61,7 @@ class NdjsonWriter:
         """Some lines."""
         lines = []
         for start in range(0, batch.num_rows, _ROWS_AT_A_TIME):
-            rows = rows_of(batch.slice(start, _ROWS_AT_A_TIME))
+            rows = rows_of(sliced(batch, start, _ROWS_AT_A_TIME))
             lines += [
                 orjson.dumps(dict(zip(self._names, row, strict=True)), option=orjson.OPT_APPEND_NEWLINE)
                 for row in rows

@@ -122,7 +122,17 @@ DUCKDB = Policy(
     system_prefixes=("duckdb_", "pragma_", "pg_", "sqlite_"),
     system_tables=frozenset(),
     column_functions=frozenset(),
-    bounded={"repeat": (1, 10_000), "lpad": (1, 10_000), "rpad": (1, 10_000)},
+    bounded={
+        **dict.fromkeys(("repeat", "lpad", "rpad", "bitstring"), (1, 10000)),
+        "equi_width_bins": (2, 10_000),
+    },
+    # FROM histogram(table, column) is a macro that reads the table it is told in a text. The others hand on,
+    # or take, the size of a sample.
+    most_arguments={
+        "histogram": 1,
+        "reservoir_quantile": 2,
+        **dict.fromkeys(("aggregate", "list_aggr", "list_aggregate", "array_aggregate"), 3),
+    },
     case_sensitive_quotes=False,
     operator_characters=r"~!@#%^&|`+\-*/<>=",
     escape_strings=True,

@@ -93,7 +93,7 @@ _NODES = common.NODES | {
     exp.JSONPath, exp.JSONPathRoot, exp.JSONPathKey, exp.JSONPathSubscript, exp.JSONPathWildcard,
     exp.JSONPathSlice, exp.JSONPathRecursive, exp.JSONKeyValue, exp.JSONTable, exp.JSONSchema,
     exp.JSONColumnDef, exp.MatchAgainst, exp.JSONArrayContains, exp.BitwiseXor, exp.Rollup, exp.Soundex,
-    exp.JSON,
+    exp.JSON, exp.LimitOptions,
 }  # fmt: skip
 
 MYSQL = Policy(

@@ -40,9 +40,10 @@ _FUNCTIONS = words("""
     octet_length overlay parse_ident position quote_literal quote_nullable regexp_count regexp_instr
     regexp_like regexp_match regexp_matches regexp_replace regexp_split_to_array regexp_split_to_table
     regexp_substr repeat reverse right rpad split_part starts_with string_to_array string_to_table strpos
-    to_ascii to_hex to_bin to_oct translate casefold decode encode get_bit get_byte sha224 sha256 sha384
-    sha512 crc32 crc32c to_char to_date to_number to_timestamp age date_bin date_part date_trunc date_add
-    date_subtract extract isfinite justify_days justify_hours justify_interval make_date make_interval
+    convert_from convert_to to_ascii to_hex to_bin to_oct translate casefold decode encode get_bit get_byte
+    sha224 sha256 sha384 sha512 crc32 crc32c to_char to_date to_number to_timestamp age date_bin
+    date_part date_trunc date_add date_subtract extract isfinite justify_days justify_hours
+    justify_interval make_date make_interval
     make_time make_timestamp make_timestamptz now timeofday transaction_timestamp statement_timestamp
     clock_timestamp timezone current_date current_time current_timestamp localtime localtimestamp array_agg
     any_value bit_and bit_or bit_xor bool_and bool_or every string_agg range_agg range_intersect_agg corr
@@ -123,7 +124,14 @@ POSTGRES = Policy(
     hash_record_extended array_agg json_agg jsonb_agg query_to_xml table_to_xml cursor_to_xml
     current_setting set_config nextval currval setval lastval version txid_current
 """),
-    bounded={"repeat": (1, 10_000), "lpad": (1, 10_000), "rpad": (1, 10_000)},
+    bounded={
+        **dict.fromkeys(("repeat", "lpad", "rpad"), (1, 10000)),
+        # These types fill their length with blanks or zeros.
+        **dict.fromkeys(("char", "character", "bit"), (0, 10000)),
+    },
+    # polygon(n, circle) makes n points.
+    most_arguments={"polygon": 1},
+    row_columns=words("ctid xmin xmax cmin cmax tableoid"),
     case_sensitive_quotes=True,
     operator_characters=r"~!@#%^&|`?+\-*/<>=",
     escape_strings=True,
