@@ -61,12 +61,12 @@ TIERS = (
     Tier("security", "the SQL guard against live databases", 7, 6, tests=("tests/security", "-n", "2")),
     Tier(
         "engine",
-        "the engine on real PostgreSQL, Redis and Celery, and embedded",
-        4,
-        4,
-        tests=("tests/engine",),
+        "the engine on real databases, Redis, Celery and S3, and embedded",
+        16,
+        15,
+        tests=("tests/engine", "-n", "2", "--dist", "loadfile"),
     ),
-    Tier("apiserver", "the operator on a real API server", 12, 4, tests=("tests/apiserver",)),
+    Tier("apiserver", "the operator on a real API server", 14, 9, tests=("tests/apiserver",)),
     Tier(
         "lifecycle",
         "the local cluster: up twice, healed when killed, no trace after down",

@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from uuid import uuid4
 
 import psycopg
@@ -149,6 +150,7 @@ def test_a_server_that_hangs_cannot_hold_a_query_beyond_its_deadline(
 
 _KILLED = """
 import sys
+sys.path.append(sys.argv[1])
 from insight_engine.adapters.sources import open_source
 from insight_engine.domain.credentials import SourceCredential
 from support.source_rows import Asking
@@ -162,7 +164,8 @@ Asking(source, open_source(source, SourceCredential(uri=sys.stdin.readline().str
 def test_the_backend_of_a_killed_worker_ends_by_itself(
     login: SourceCredential, admin: "psycopg.Connection[tuple[int]]"
 ) -> None:
-    with subprocess.Popen([sys.executable, "-c", _KILLED], stdin=subprocess.PIPE, text=True) as worker:
+    command = [sys.executable, "-c", _KILLED, str(Path(__file__).parents[1])]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, text=True) as worker:
         assert worker.stdin is not None
         worker.stdin.write(f"{login.uri}\n{ENDLESS}\n")
         worker.stdin.flush()

@@ -38,7 +38,7 @@ MISTAKES: dict[str, tuple[Callable[[EngineHome], object], str]] = {
     "broken sources": (lambda home: (home.path / "sources.json").write_text("{"), "is not readable JSON"),
     "a source without schemas": (
         lambda home: home.put_sources({"name": "a", "dialect": "postgres", "roles": []}),
-        "sources[0] is not usable",
+        "sources[0] ('a') is not usable: schemas",
     ),
 }
 
