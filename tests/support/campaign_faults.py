@@ -98,6 +98,10 @@ class Stage:
     def until_whole(self) -> None:
         """Wait until every process that was started anew serves: its start is not what is timed."""
         self.home.wait_for(f"{self.home.url}/health/ready", self.api, within_s=START_S)
+        for index, worker in enumerate(self.workers):
+            # A pool whose processes are killed while they start gives up; a pod is then started again.
+            if worker.process.poll() is not None:
+                self.workers[index] = self.start_worker()
         for worker in self.workers:
             url = f"http://127.0.0.1:{self._ports[worker]}/health/ready"
             self.home.wait_for(url, worker, within_s=START_S)
