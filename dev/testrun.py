@@ -74,7 +74,7 @@ TIERS = (
         2,
         tests=("tests/lifecycle",),
     ),
-    Tier("e2e", "the whole path on a real cluster", 18, 10, tests=("tests/e2e",)),
+    Tier("e2e", "the whole path on a real cluster", 18, 12, tests=("tests/e2e",)),
 )
 
 
