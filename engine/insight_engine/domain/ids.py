@@ -10,11 +10,15 @@ CORRELATION_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 """What is accepted as a caller's correlation id: safe in logs, headers and database session settings."""
 
 
-def uuid7(now_ms: int | None = None, entropy: bytes | None = None) -> UUID:
-    """A time-ordered id (RFC 9562 version 7), so that new rows land at the end of an index."""
-    milliseconds = time.time_ns() // 1_000_000 if now_ms is None else now_ms
-    noise = int.from_bytes(secrets.token_bytes(10) if entropy is None else entropy, "big")
-    value = (milliseconds & (1 << 48) - 1) << 80 | 0x7 << 76 | (noise >> 62 & 0xFFF) << 64 | 0b10 << 62
+def uuid7(now_ns: int | None = None, entropy: bytes | None = None) -> UUID:
+    """An id that sorts by when it was made, to a quarter microsecond (RFC 9562 version 7, §6.2 method 3).
+
+    New rows land at the end of an index, and two ids of one process are in the order of their making.
+    """
+    milliseconds, rest_ns = divmod(time.time_ns() if now_ns is None else now_ns, 1_000_000)
+    fraction = (rest_ns << 12) // 1_000_000  # the 12 bits that follow the milliseconds
+    noise = int.from_bytes(secrets.token_bytes(8) if entropy is None else entropy, "big")
+    value = (milliseconds & (1 << 48) - 1) << 80 | 0x7 << 76 | fraction << 64 | 0b10 << 62
     return UUID(int=value | noise & (1 << 62) - 1)
 
 

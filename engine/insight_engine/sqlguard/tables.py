@@ -51,5 +51,5 @@ def _is_file(schema: str, table: str, names: Names) -> bool:
 def _plain(table: str) -> bool:
     """Whether a name cannot be taken for a path or an address."""
     # MySQL takes a name after #mysql50# for the name of a file.
-    is_path = any(c in table for c in "./\\:*?'\"`~") or table[0] == "#"
-    return not is_path and table == table.strip()
+    is_path = any(c in table for c in "./\\:*?'\"`~") or table.startswith("#")
+    return bool(table) and not is_path and table == table.strip()
