@@ -122,19 +122,27 @@ def test_hard_stop_of_everything_heals(machine: OwnNetwork) -> None:
     assert f"unreachable {machine.layout.pod_cidr}" in machine.run("ip", "route")
 
 
+def inside(pod: Path, *command: str) -> str:
+    """Return what a command prints in a pod's network, errors included."""
+    called = ["nsenter", f"--net={pod}", *command]
+    done = subprocess.run(called, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    return done.stdout
+
+
 def test_pod_traffic_that_would_leave_the_machine_is_refused_at_once(
     machine: OwnNetwork, outside: None
 ) -> None:
     networks = machine.layout.containerd_state
-    pod = eventually("a pod's network", lambda: next(networks.glob("*/netns/*"), None), within_s=60)
+
+    def connected() -> Path | None:
+        # The file is there before the pod has its address and its routes.
+        return next(
+            (pod for pod in networks.glob("*/netns/*") if "default" in inside(pod, "ip", "route")), None
+        )
+
+    pod = eventually("a pod's network", connected, within_s=60)
     connect = "import socket; socket.create_connection(('198.51.100.7', 80), timeout=5)"
-    refused = subprocess.run(
-        ["nsenter", f"--net={pod}", sys.executable, "-c", connect],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert "Connection refused" in refused.stderr
+    assert "Connection refused" in inside(pod, sys.executable, "-c", connect)
 
 
 def test_down_leaves_no_trace_and_keeps_the_cache(machine: OwnNetwork) -> None:
