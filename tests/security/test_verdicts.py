@@ -2,6 +2,7 @@
 
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -50,6 +51,13 @@ def test_the_corpora_are_as_large_as_promised_and_the_score_is_perfect() -> None
         assert hostile >= 120
     assert sum(hostile for _, hostile, _, _ in score.values()) >= 1_000
     assert sum(kind for _, _, _, kind in score.values()) >= 1_000
+
+
+def test_the_guide_tells_the_size_of_the_corpora() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "sql-guard.md").read_text("utf-8")
+    hostile = sum(len(attacks(dialect)) for dialect in Dialect)
+    kind = sum(len(benign(dialect)) for dialect in Dialect)
+    assert f"| Insight Engine | 0 of {hostile:,} | 0 of {kind:,} |" in guide
 
 
 def test_a_verdict_takes_three_milliseconds_at_the_95th_percentile_and_a_tenth_of_a_second_at_most() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
+from insight_engine.sqlguard.arrows import parameters_of
 from insight_engine.sqlguard.names import Names
 from insight_engine.sqlguard.policy import words
 from insight_engine.sqlguard.reasons import Reason, ReasonCode
@@ -40,7 +41,7 @@ def check_columns(tree: exp.Expr, scopes: Scopes, names: Names) -> Iterator[Reas
         elif qualified and names.policy.column_functions and _may_call(name, names):
             message = f"A dot before {name} could call a function: name a column."
             yield names.where.reason(ReasonCode.COLUMN_CALLS_FUNCTION, message, offset)
-        elif names.index is None or isinstance(node, exp.Dot) or _is_grammar(node, names):
+        elif isinstance(node, exp.Dot) or _is_grammar(node, names) or _is_unknown(qualifier, scope, names):
             continue
         elif not (
             _is_plain(name, scope, others, names)
@@ -49,6 +50,14 @@ def check_columns(tree: exp.Expr, scopes: Scopes, names: Names) -> Iterator[Reas
         ):
             message = f"There is no column {name} here: check its name and its table."
             yield names.where.reason(ReasonCode.UNKNOWN_COLUMN, message, offset)
+
+
+def _is_unknown(qualifier: exp.Expr | None, scope: Scope, names: Names) -> bool:
+    """Whether it takes a catalog to judge it: not so where `x.f` could call f on what a function returned."""
+    if names.index is not None or qualifier is None or not names.policy.column_functions:
+        return names.index is None
+    spelled = names.spelled(qualifier)
+    return not any(source.is_function for level in scope.chain() for source in level.by_name.get(spelled, ()))
 
 
 def _is_of_storage(node: exp.Expr, name: str, scope: Scope, names: Names) -> bool:
@@ -131,6 +140,8 @@ def _others(tree: exp.Expr, names: Names) -> frozenset[str]:
     """Names that a statement gives to things that are no rows: parameters of lambdas, fields, arguments."""
     found: set[str] = set()
     for node in tree.find_all(exp.Lambda, exp.PropertyEQ, exp.ColumnDef, exp.Comprehension, exp.TableAlias):
+        if isinstance(node, exp.Lambda):
+            found.update(names.spelled(name) for name in parameters_of(node))
         for identifier in node.find_all(exp.Identifier):
             if not isinstance(identifier.parent, exp.Column) or isinstance(node, exp.Comprehension):
                 found.add(names.spelled(identifier))

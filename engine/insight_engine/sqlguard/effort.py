@@ -59,7 +59,7 @@ class _Counter:
             self._factors.append(self._factors[-1] * _factor(text, before, types))
         elif text == "{":
             self._factors.append(self._factors[-1])
-        elif text == "join" and before.text not in _UNCONDITIONAL:
+        elif text in {"join", "straight_join"} and before.text not in _UNCONDITIONAL:
             self._factors[-1] *= 2
         elif self._ends_join(text, before):
             self._factors[-1] = max(self._factors[-1] // 2, 1)

@@ -176,7 +176,7 @@ def _check(token: Token, before: list[Token], text: str, where: Positions) -> No
 def _unread(character: str, policy: Policy) -> tuple[ReasonCode, str]:
     if character in "'\"":
         message = f"A quote {character} is never closed, or quotes nothing: close it."
-        if policy.literal_aliases:
+        if policy.name_quotes == "backticks":
             message += " Inside a text write '' for a quote: a backslash before one is read in two ways."
         return ReasonCode.AMBIGUOUS_TEXT, message
     message = f"The character {character!r} is not read here: remove it or quote it."

@@ -52,6 +52,10 @@ class Policy:
         file_suffixes: what a name after a dot may not be, as the two would be the name of a file.
         lists_in_columns: whether IN may be followed by a column that holds a list.
         literal_aliases: whether AS may be followed by a name in the quotes of text.
+        named_functions: functions whose second argument is a text that names another function.
+        padded_types: types that fill their length with blanks or zeros: name → the largest length.
+        recurses_unasked: whether WITH needs no RECURSIVE for a query to name itself.
+        has_lambdas: whether `x -> …` in a call can be a function, and is not only a JSON path.
     """
 
     dialect: Dialect
@@ -78,6 +82,10 @@ class Policy:
     template_functions: frozenset[str] = frozenset({"format", "printf"})
     case_sensitive_tables: bool = False
     literal_aliases: bool = False
+    named_functions: frozenset[str] = frozenset()
+    padded_types: Mapping[str, int] = field(default_factory=dict)
+    recurses_unasked: bool = False
+    has_lambdas: bool = False
     file_suffixes: frozenset[str] = frozenset()
     name_quotes: str = "double quotes"
     placeholders: str = "?"

@@ -15,6 +15,8 @@ from sqlglot.errors import ErrorLevel, SqlglotError
 from insight_engine.domain.query import QueryLimits
 from insight_engine.domain.sources import Catalog, DataSource, Dialect, Grants
 from insight_engine.sqlguard.agreement import check_agreement
+from insight_engine.sqlguard.arrows import restore_columns
+from insight_engine.sqlguard.bounds import check_bounds
 from insight_engine.sqlguard.columns import check_columns
 from insight_engine.sqlguard.effort import check_effort
 from insight_engine.sqlguard.lexer import Kind, Token, read
@@ -71,6 +73,7 @@ def prepare(
     check_effort(tokens, policy, where)
     text = sql[: tokens[-1].end]
     tree = _parse(text, tokens, policy, where)
+    restore_columns(tree, tokens, policy)
     names = Names.of(policy, source, grants, catalog, where)
     try:
         reasons = [*islice(_judge(tokens, tree, names), MAX_REASONS)]
@@ -149,7 +152,8 @@ def _judge(tokens: tuple[Token, ...], tree: exp.Expr, names: Names) -> Iterator[
     scopes = read_scopes(tree, names)
     yield from check_tables(scopes, names)
     yield from check_columns(tree, scopes, names)
-    yield from check_readable(tokens, scopes, names)
+    yield from check_readable(tokens, tree, scopes, names)
+    yield from check_bounds(tokens, tree, scopes, names)
 
 
 def _syntax(error: SqlglotError, first: Token, where: Positions) -> Reason:

@@ -15,8 +15,13 @@ from insight_engine.sqlguard.names import Names
 from insight_engine.sqlguard.reasons import Reason, ReasonCode
 from insight_engine.sqlguard.scopes import RowSource, Scope, Scopes
 
+_BEFORE, _AFTER = frozenset("(,"), frozenset(",)")
+_UNIT_FIRST = frozenset({"timestampdiff", "timestampadd"})
 
-def check_readable(tokens: tuple[Token, ...], scopes: Scopes, names: Names) -> Iterator[Reason]:
+
+def check_readable(
+    tokens: tuple[Token, ...], tree: exp.Expr, scopes: Scopes, names: Names
+) -> Iterator[Reason]:
     """Yield a reason for each reference through which a column outside the grants might be read."""
     if not any(scope.limited for scope in scopes.every):
         return
@@ -24,6 +29,7 @@ def check_readable(tokens: tuple[Token, ...], scopes: Scopes, names: Names) -> I
         if token.kind is Kind.STRING and token.text[0] == '"':
             message = "With ANSI_QUOTES this would name a column: put text in single quotes."
             yield names.where.reason(ReasonCode.AMBIGUOUS_TEXT, message, token.start)
+    yield from _check_lone_words(tokens, tree, scopes, names)
     for scope in scopes.every:
         yield from _check_sources(scope, names)
     for node, scope in scopes.references:
@@ -34,6 +40,28 @@ def check_readable(tokens: tuple[Token, ...], scopes: Scopes, names: Names) -> I
             yield from _check_star(node, scope, names)
         elif limited and isinstance(node, exp.Column):
             yield from _check_column(node, scope, limited, names)
+
+
+def _check_lone_words(
+    tokens: tuple[Token, ...], tree: exp.Expr, scopes: Scopes, names: Names
+) -> Iterator[Reason]:
+    """Refuse `date_trunc(year, x)`: a unit to the parser, to the database it may be a hidden column."""
+    limited = [source for scope in scopes.every for source in scope.limited]
+    known = {identifier.meta.get("start") for identifier in tree.find_all(exp.Identifier)}
+    for index in range(2, len(tokens) - 1):
+        token = tokens[index]
+        is_lone = tokens[index - 1].text in _BEFORE and tokens[index + 1].text in _AFTER
+        if is_lone and token.kind is Kind.WORD and token.start not in known:
+            is_column = not _is_word_of_grammar(tokens, index, names)
+            if is_column and any(_hides(source, token.text, names) for source in limited):
+                yield _hidden(token.text, token.start, names)
+
+
+def _is_word_of_grammar(tokens: tuple[Token, ...], index: int, names: Names) -> bool:
+    """Whether no database could take a word for a column that stands there."""
+    word, function = tokens[index].text, tokens[index - 2].text
+    constant = word in names.policy.reserved or word.startswith(("current_", "local"))
+    return constant or function in _UNIT_FIRST
 
 
 def _check_sources(scope: Scope, names: Names) -> Iterator[Reason]:

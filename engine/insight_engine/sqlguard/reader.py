@@ -71,7 +71,8 @@ class _Reader:
         for cte in clause.expressions:
             name = self.names.spelled_table(cte.args["alias"].this)
             body = cte.this
-            if clause.args.get("recursive") and isinstance(body, exp.SetOperation):
+            recurses = clause.args.get("recursive") or self.names.policy.recurses_unasked
+            if recurses and isinstance(body, exp.SetOperation):
                 rows = self._recursive(cte, body, name, parent, inner)
             else:
                 rows = self.query(body, parent, inner)
@@ -170,6 +171,7 @@ class _Reader:
         alias = _alias(node)
         rows = Rows()
         target = node.this if isinstance(node, exp.Lateral) else node
+        is_function = not isinstance(target, exp.Subquery)
         if isinstance(target, exp.Subquery):
             rows = self.query(target, scope, ctes)
             self._expressions(node, scope, ctes, skip=frozenset({"this"}))
@@ -178,7 +180,11 @@ class _Reader:
             self.seen.add(id(node))
         if alias is not None:
             rows = _aliased(rows, alias, self.names)
-        scope.sources.append(RowSource(self._name(alias), rows))
+        ordinal = target.args.get("offset")
+        if isinstance(ordinal, exp.Identifier):
+            # WITH ORDINALITY: the parser keeps the last column's name apart.
+            rows = Rows((*rows.columns, self.names.spelled(ordinal)), rows.is_open)
+        scope.sources.append(RowSource(self._name(alias), rows, is_function=is_function))
 
     def table(self, node: exp.Table, ctes: Ctes) -> RowSource:
         """A named table: a WITH query where it hides the real one, else the real one."""

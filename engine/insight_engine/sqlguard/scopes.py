@@ -40,6 +40,7 @@ class RowSource:
         readable: for a real table with column grants, the columns that may be read; else None.
         table: schema and name of a real table.
         is_renamed: whether an alias gives its columns other names, or joined tables a common one.
+        is_function: whether it is what a function returns: the whole row of it may be a single value.
     """
 
     name: str | None
@@ -48,6 +49,7 @@ class RowSource:
     table: tuple[str, str] | None = None
     is_renamed: bool = False
     place: int = 0
+    is_function: bool = False
 
 
 @dataclass

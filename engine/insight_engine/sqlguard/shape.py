@@ -18,6 +18,7 @@ _COUNTED = {
     "{": (_DEPTH,),
     "case": (_DEPTH,),
     "join": (_JOINS,),
+    "straight_join": (_JOINS,),
     "select": (_SELECTS,),
 }
 _CLOSE = frozenset(")]}")

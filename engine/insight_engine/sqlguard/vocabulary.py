@@ -5,18 +5,16 @@ is allowed as one of the policy's keywords or types, as a name where the tree ha
 or before a parenthesis as one of the policy's functions.
 """
 
-import re
 from collections.abc import Iterator
 
 from sqlglot import exp
 
+from insight_engine.sqlguard.calls import check_arguments
 from insight_engine.sqlguard.lexer import Kind, Token
 from insight_engine.sqlguard.policy import Policy
 from insight_engine.sqlguard.reasons import Reason, ReasonCode
 from insight_engine.sqlguard.text import Positions
 
-_WIDE = re.compile(r"%[^%A-Za-z]*(?:[0-9]{5}|\*)|\{[^}]*(?:[0-9]{5}|\{)")
-_OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
 # Methods of TABLESAMPLE; elsewhere they would be functions, and system() is what intruders call theirs.
 _SAMPLING = frozenset({"bernoulli", "system", "reservoir"})
 _NAMES = (Kind.WORD, Kind.QUOTED)
@@ -41,9 +39,18 @@ def check_words(
                 first = tokens[index + 2] if index + 2 < len(tokens) else None
                 if token.start not in headed or first is None or first.kind not in _NAMES:
                     yield from _call(token, before, policy, where)
-                    yield from _arguments(tokens, index, policy, where)
+                    yield from check_arguments(tokens, index, policy, where)
             elif token.kind is Kind.WORD:
                 yield from _word(token, before, after, token.start in names, policy, where)
+            elif token.start not in names and not _is_key(before, after):
+                # The parser drops what it takes for a unit, or for one argument too many; databases do not.
+                message = f"The name {token.text!r} is not understood at this place: leave it out."
+                yield where.reason(ReasonCode.KEYWORD_NOT_ALLOWED, message, token.start)
+
+
+def _is_key(before: Token | None, after: Token | None) -> bool:
+    """`{"a": 1}`: the parser makes the key anew, without its place."""
+    return before is not None and before.text in {"{", ","} and after is not None and after.text == ":"
 
 
 def _names(tree: exp.Expr) -> tuple[set[int], set[int], set[int]]:
@@ -108,61 +115,3 @@ def _keyword(token: Token, where: Positions) -> Reason:
 def _literal_as_name(token: Token, policy: Policy, where: Positions) -> Reason:
     message = f"A quoted text stands where a name belongs: put names in {policy.name_quotes}."
     return where.reason(ReasonCode.FILE_AS_TABLE, message, token.start)
-
-
-def _arguments(tokens: tuple[Token, ...], index: int, policy: Policy, where: Positions) -> Iterator[Reason]:
-    """Refuse a call whose arguments could make it fill the memory."""
-    token = tokens[index]
-    if token.text in policy.template_functions and not _is_plain_format(tokens[index + 2 : index + 4]):
-        yield _too_wide(token, where)
-    if token.text in policy.bounded:
-        yield from _size(tokens, index, policy, where)
-    most = policy.most_arguments.get(token.text)
-    if most is not None and _argument(tokens, index + 1, most):
-        message = f"{token.text} may have {most} arguments at most here: leave out the others."
-        yield where.reason(ReasonCode.FUNCTION_NOT_ALLOWED, message, token.start)
-
-
-def _size(tokens: tuple[Token, ...], index: int, policy: Policy, where: Positions) -> Iterator[Reason]:
-    """Refuse a call that could fill the memory: its length must be one small number in the text."""
-    name = tokens[index].text
-    place, most = policy.bounded[name]
-    size = _argument(tokens, index + 1, place)
-    if (
-        len(size) == 1
-        and size[0].kind is Kind.NUMBER
-        and size[0].text.isdecimal()
-        and int(size[0].text) <= most
-    ):
-        return
-    message = f"{name} needs a plain number of at most {most} for its length."
-    yield where.reason(ReasonCode.TOO_COMPLEX, message, tokens[index].start)
-
-
-def _argument(tokens: tuple[Token, ...], opening: int, place: int) -> list[Token]:
-    """The tokens of one argument of the call whose bracket opens at `opening`."""
-    depth, current, found = 0, 0, []
-    for token in tokens[opening:]:
-        sign = token.text if token.kind is Kind.PUNCTUATION else ""
-        depth += (sign in _OPENING) - (sign in _CLOSING)
-        if depth == 0:
-            break
-        if sign == "," and depth == 1:
-            current += 1
-        elif current == place and (depth > 1 or sign not in _OPENING):
-            found.append(token)
-    return found
-
-
-def _is_plain_format(argument: tuple[Token, ...]) -> bool:
-    """Whether the first argument is one whole literal that asks for no great width.
-
-    E'…' and x'…' would say so in another spelling than the one that is looked at.
-    """
-    literal = argument[0].kind is Kind.STRING and argument[-1].text in {",", ")"}
-    return literal and argument[0].text[0] == "'" and not _WIDE.search(argument[0].text)
-
-
-def _too_wide(token: Token, where: Positions) -> Reason:
-    message = f"The first argument of {token.text} must be one plain literal, widths up to 9999: write it so."
-    return where.reason(ReasonCode.TOO_COMPLEX, message, token.start)

@@ -186,6 +186,30 @@ def test_granted_columns_can_be_read(sql: str, dialect: Dialect) -> None:
         (Dialect.DUCKDB, "SELECT arg_max(id, email) FROM customers"),
         (Dialect.DUCKDB, "PIVOT customers ON email"),
         (Dialect.DUCKDB, "SELECT v FROM customers UNPIVOT (v FOR n IN (email))"),
+        # To the parser, parameters of a lambda; to the database, columns.
+        (Dialect.POSTGRES, "SELECT coalesce(email -> 'vip') FROM customers"),
+        (Dialect.POSTGRES, "SELECT count((email) -> 'vip') FROM customers"),
+        (Dialect.POSTGRES, "SELECT json_array(email -> 'a', email -> 'b') FROM customers"),
+        (Dialect.POSTGRES, "SELECT coalesce((id, email) -> 'vip') FROM customers"),
+        (Dialect.MYSQL, "SELECT coalesce(email -> '$.vip', 1) FROM customers"),
+        (Dialect.SQLITE, "SELECT coalesce(email -> '$.vip', 1) FROM customers"),
+        (Dialect.DUCKDB, "SELECT coalesce(email -> 'vip') FROM customers"),
+        (Dialect.DUCKDB, "SELECT list_transform([1], lambda c: c.email) FROM customers c"),
+        (Dialect.DUCKDB, "SELECT list_transform([1], lambda C, i: upper(C.email)) FROM customers c"),
+        (Dialect.DUCKDB, 'SELECT list_transform([1], lambda "c": "c".email) FROM customers c'),
+        (Dialect.DUCKDB, "SELECT list_transform([1], lambda customers: customers.email) FROM customers"),
+        (Dialect.DUCKDB, "SELECT list_transform([1], lambda public: public.customers.email) FROM customers"),
+        (Dialect.DUCKDB, "SELECT apply([1], lambda x: apply([x], lambda c: c.email)) FROM customers c"),
+        (Dialect.DUCKDB, "SELECT list_transform([1], lambda email: (SELECT email FROM customers LIMIT 1))"),
+        (Dialect.DUCKDB, "SELECT id FROM customers c ORDER BY list_transform([1], lambda c: c.email)"),
+        (Dialect.DUCKDB, "SELECT [c.email FOR c IN [1]] FROM customers c"),
+        # To the parser, units and arguments too many, which it drops.
+        (Dialect.POSTGRES, 'SELECT date_trunc("email", now()) FROM customers'),
+        (Dialect.POSTGRES, 'SELECT array_agg(id, "email") FROM customers'),
+        (Dialect.DUCKDB, 'SELECT date_trunc("email", now()) FROM customers'),
+        (Dialect.DUCKDB, "SELECT decode('a', \"email\") FROM customers"),
+        (Dialect.SQLITE, 'SELECT hex(id, "email") FROM customers'),
+        (Dialect.MYSQL, "SELECT hex(id, `email`) FROM customers"),
         (Dialect.SQLITE, "SELECT rowid FROM customers"),
         (Dialect.SQLITE, "SELECT c.rowid FROM customers c"),
         (Dialect.SQLITE, "SELECT _rowid_ FROM customers"),
@@ -205,6 +229,30 @@ def test_granted_columns_can_be_read(sql: str, dialect: Dialect) -> None:
 def test_a_dialects_own_ways_leak_nothing(dialect: Dialect, sql: str) -> None:
     codes(sql, dialect)
     codes(sql, dialect, catalog=None)
+
+
+@pytest.mark.parametrize("dialect", [Dialect.POSTGRES, Dialect.DUCKDB])
+def test_a_hidden_column_that_is_named_like_a_unit_does_not_leak(dialect: Dialect) -> None:
+    catalog: Catalog = {"public": {"customers": ("id", "year")}}
+    assert ReasonCode.COLUMN_NOT_GRANTED in codes(
+        "SELECT date_trunc(year, id) FROM customers", dialect, catalog
+    )
+    codes("SELECT date_trunc(year, id) FROM customers", dialect, None)
+    assert judge("SELECT extract(year FROM now()), current_date FROM customers", dialect, catalog)
+    assert judge("SELECT coalesce(current_date, now()) FROM customers", dialect, None)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT list_transform([1, 2], lambda x: x + 1), name FROM customers",
+        "SELECT list_transform([{'a': 1}], lambda x: x.a), id FROM customers",
+        "SELECT list_filter([1], lambda x, i: x > i AND id > 0) FROM customers",
+        "SELECT struct_pack(email := name) FROM customers",
+    ],
+)
+def test_a_lambda_beside_a_table_that_is_read_in_part_is_fine(sql: str) -> None:
+    assert judge(sql, Dialect.DUCKDB).tables
 
 
 def test_the_sentence_names_what_may_be_read() -> None:

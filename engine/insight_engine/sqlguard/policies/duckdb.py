@@ -143,5 +143,8 @@ DUCKDB = Policy(
         sqlite sqlite3 tsv txt vortex xls xlsx xml yaml yml zip zst
     """),
     lists_in_columns=True,
+    literal_aliases=True,
+    named_functions=words("aggregate list_aggr list_aggregate array_aggregate array_aggr"),
+    has_lambdas=True,
     placeholders="?, $1 or $name",
 )

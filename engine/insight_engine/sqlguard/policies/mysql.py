@@ -21,7 +21,7 @@ _KEYWORDS = words("""
     mode month months distinctrow nested next of only ordinality path quarter query expansion regexp respect
     rlike rollup second second_microsecond separator set sounds some trailing unsigned signed utc_date
     utc_time utc_timestamp week xor year year_month zerofill default time at zone returning
-    utf8mb4 utf8 latin1 ascii utf8mb3 replace
+    utf8mb4 utf8 latin1 ascii utf8mb3 replace straight_join
 """) - words("returning set")
 
 _RESERVED = words("""
@@ -75,7 +75,7 @@ _FUNCTIONS = words("""
     var_samp variance week weekday weekofyear year yearweek bit_xor against match member of mod replace row
     columns nested rollup partition point st_x st_y st_distance st_distance_sphere st_contains st_within
     st_astext st_geomfromtext st_srid st_intersects
-""") - words("coercibility insert")
+""") - words("coercibility")
 
 _TYPES = words("""
     binary bigint bool boolean char character date datetime dec decimal double float int integer json
@@ -119,6 +119,7 @@ MYSQL = Policy(
     line_comment_pattern=r"(?:--(?=[ \t\r\n]|$)|\#)[^\r\n]*",
     string_pattern=r"'[^'\\]*(?:(?:\\[^'\"]|'')[^'\\]*)*'(?!')|\"[^\"\\]*(?:\"\"[^\"\\]*)*\"(?!\")",
     template_functions=frozenset(),
+    padded_types={"binary": 10_000},
     case_sensitive_tables=True,
     literal_aliases=True,
     name_quotes="backticks",

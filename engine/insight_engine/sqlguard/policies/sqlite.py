@@ -39,7 +39,7 @@ SQLITE = Policy(
     dialect=Dialect.SQLITE,
     keywords=common.KEYWORDS | _KEYWORDS,
     reserved=_RESERVED,
-    functions=common.FUNCTIONS | common.GRAMMAR | _FUNCTIONS,
+    functions=common.FUNCTIONS | common.GRAMMAR | _FUNCTIONS | words("offset"),
     types=words(
         "integer int bigint smallint real double float numeric decimal text varchar char blob boolean"
     ),
@@ -60,5 +60,7 @@ SQLITE = Policy(
     escape_strings=False,
     parameter_pattern=r"\?(?:[1-9][0-9]{0,3}(?!\w))?(?![0-9])|:[A-Za-z_][A-Za-z0-9_]{0,62}(?!\w)",
     placeholders="?, ?1 or :name",
+    recurses_unasked=True,
+    literal_aliases=True,
     quoted_pattern="|".join((common.quoted('"'), r"\[[^\]]+\]", common.quoted("`"))),
 )
