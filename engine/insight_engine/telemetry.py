@@ -1,11 +1,14 @@
 """JSON logs on stdout with the correlation id on every line, scrubbed of secrets."""
 
+import json
 import logging
 import re
 import sys
 from collections.abc import MutableMapping
+from functools import lru_cache
 from typing import Any, Final
 
+import orjson
 import structlog
 from asgi_correlation_id.context import correlation_id
 
@@ -49,8 +52,13 @@ def scrub(text: str) -> str:
 def redact(_logger: object, _method: str, event: Event) -> Event:
     """Drop whatever is a secret by its name or its look."""
     for key, value in event.items():
-        event[key] = REDACTED if _SECRET_KEY.search(key) else _clean(value)
+        event[key] = REDACTED if _is_secret(key) else _clean(value)
     return event
+
+
+@lru_cache(1024)
+def _is_secret(key: str) -> bool:
+    return _SECRET_KEY.search(key) is not None
 
 
 def _clean(value: Any) -> Any:
@@ -68,6 +76,13 @@ def add_correlation_id(_logger: object, _method: str, event: Event) -> Event:
     if (current := correlation_id.get()) is not None:
         event.setdefault("correlation_id", current)
     return event
+
+
+def _json(event: Event, **_: Any) -> str:
+    try:
+        return orjson.dumps(event, default=str).decode()
+    except TypeError:  # it refuses what JSON cannot hold, as a key that is no text or a lone surrogate
+        return json.dumps(event, default=str)
 
 
 def configure_logging(level: str) -> None:
@@ -98,8 +113,7 @@ def configure_logging(level: str) -> None:
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                redact,
-                structlog.processors.JSONRenderer(),
+                structlog.processors.JSONRenderer(_json),
             ],
         )
     )

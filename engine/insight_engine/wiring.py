@@ -226,8 +226,10 @@ async def users(settings: Settings) -> AsyncIterator[tuple[StoredUsers, BcryptPa
         yield StoredUsers(database), BcryptPasswords()
 
 
-async def make_first_admin(settings: Settings, username: str, password: str, now: datetime) -> bool:
-    """Add an admin unless there is one; False when there was."""
+async def make_first_admin(
+    settings: Settings, username: str, password: str, now: datetime, *, hashed: str | None = None
+) -> bool:
+    """Add an admin unless there is one; False when there was. `hashed` is the password's hash, if known."""
     async with users(settings) as (stored, passwords):
         if any(user.role is Role.ADMIN for user in await stored.all()):
             return False
@@ -238,6 +240,6 @@ async def make_first_admin(settings: Settings, username: str, password: str, now
                 role=Role.ADMIN,
                 disabled=False,
                 tokens_valid_from=now,
-                password_hash=await passwords.hash(password),
+                password_hash=hashed or await passwords.hash(password),
             )
         )

@@ -50,18 +50,18 @@ def redis_links(stack: AsyncExitStack, settings: Settings, database: Database) -
     """Links over Redis, closed with the stack; nothing connects yet."""
     from insight_engine.adapters.queue.bell import RedisBell
     from insight_engine.adapters.queue.broker import (
-        celery_app,
         channel_name,
         control_channel_name,
         redis_client,
     )
     from insight_engine.adapters.queue.doorbell import CeleryDoorbell
+    from insight_engine.adapters.queue.message import queue_key
     from insight_engine.adapters.queue.wakeups import RedisWakeups
 
     redis = redis_client(settings.secrets_dir, socket_timeout_s=1.0)
     return RedisLinks(
         database=database,
-        doorbell=closed(stack, CeleryDoorbell(celery_app(settings), redis)),
+        doorbell=closed(stack, CeleryDoorbell(queue_key(settings.instance), redis)),
         wakeups=RedisWakeups(redis, channel_name(settings.instance)),
         bell=RedisBell(redis, control_channel_name(settings.instance)),
     )

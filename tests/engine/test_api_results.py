@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from support.engines import Asked
+from support.engines import Asked, Service
 
 FORMS = {
     "json": "application/json",
@@ -155,3 +155,28 @@ def test_a_running_query_has_no_result_yet(asked: Asked) -> None:
     asked.client.http.post(f"/api/v1/queries/{query['id']}/cancel")
     answer = get(asked, f"/api/v1/queries/{query['id']}/results", format="csv")
     assert (answer.status_code, answer.json()["code"]) == (409, "no_result")
+
+
+def test_the_first_rows_of_a_running_query_are_read_while_it_goes_on(service: Service) -> None:
+    """Of PostgreSQL: SQLite tells no types of columns before it has read all rows once."""
+    client = service.home.client()
+    asked = Asked(client, "sales", 0, "")
+    endless = "SELECT a.id FROM orders a, orders b, orders c WHERE a.id > 0"
+    query = client.submit("sales", endless, wait_s=0, row_limit=10_000_000, byte_limit=2**32).json()
+    path = f"/api/v1/queries/{query['id']}/results"
+    first = get(asked, path, limit=100, wait_s=60)
+    page = first.json()
+    assert (first.status_code, len(page["rows"]), page["complete"]) == (200, 100, False)
+    assert (first.headers["cache-control"], "etag" in first.headers) == ("no-store", False)
+    assert first.headers["next-cursor"] == page["next_cursor"]
+    more = get(asked, path, {"If-None-Match": "*"}, limit=100, cursor=page["next_cursor"])
+    assert (more.status_code, len(more.json()["rows"]), more.json()["complete"]) == (200, 100, False)
+    for form in ("csv", "arrow", "parquet", "ndjson"):
+        for whole in (path, path.replace("results", "export")):
+            answer = get(asked, whole, format=form)
+            assert (answer.status_code, answer.json()["code"]) == (409, "not_finished")
+    cancelled = client.http.post(f"/api/v1/queries/{query['id']}/cancel")
+    assert cancelled.json()["state"] == "cancelled"
+    over = get(asked, path, cursor=page["next_cursor"])
+    assert (over.status_code, over.json()["code"]) == (409, "no_result")
+    client.close()

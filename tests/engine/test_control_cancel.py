@@ -55,7 +55,7 @@ def backends(service: Service, query_id: UUID) -> int:
     with psycopg.connect(service.postgres.admin_uri("sales"), autocommit=True) as admin:
         row = admin.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s AND state = 'active'",
-            (f"insight:{query_id}",),
+            (f"insight:{query_id}.1",),
         ).fetchone()
     assert row is not None
     return cast("int", row[0])

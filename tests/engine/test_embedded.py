@@ -15,7 +15,7 @@ from support.engine_client import EngineClient
 from support.engine_process import ADMIN, Command, EngineHome
 from support.waiting import eventually
 
-ENDLESS = "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT count(*) FROM r"
+ENDLESS = "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n) SELECT count(*) FROM r"
 ENDLESS_DUCKDB = (
     "SELECT count(*) FROM visits a, visits b, visits c, visits d"
     " WHERE (a.visits * b.visits + c.visits) % 7 = d.visits % 5"

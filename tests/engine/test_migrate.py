@@ -108,6 +108,20 @@ def test_a_database_that_does_not_answer_is_retried_later(home: EngineHome) -> N
     assert (code, told["code"]) == (75, "database_unreachable")
 
 
+def test_a_schema_of_a_newer_release_is_left_alone_and_told(
+    home: EngineHome, postgres: PostgresServer
+) -> None:
+    outcome(home)
+    with psycopg.connect(postgres.admin_uri("insight"), autocommit=True) as admin:
+        admin.execute(f"UPDATE {SCHEMA}.{VERSION_TABLE} SET version_num = '9999'")
+    code, told, _ = outcome(home)
+    with psycopg.connect(postgres.admin_uri("insight"), autocommit=True) as admin:
+        admin.execute(f"UPDATE {SCHEMA}.{VERSION_TABLE} SET version_num = '{REVISION}'")
+    assert (code, told["outcome"], told["code"]) == (78, "failed", "schema_newer")
+    assert "9999" in told["message"]
+    assert REVISION in told["message"]
+
+
 def test_a_missing_secret_is_named(home: EngineHome) -> None:
     (home.secrets / "database" / "password").unlink()
     code, told, _ = outcome(home)

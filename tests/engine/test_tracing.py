@@ -41,7 +41,7 @@ def test_the_source_sees_which_query_it_runs(service: Service) -> None:
         with psycopg.connect(service.postgres.admin_uri()) as admin:
             return admin.execute(
                 "SELECT usename FROM pg_stat_activity WHERE application_name = %s AND state = 'active'",
-                (f"insight:{query['id']}",),
+                (f"insight:{query['id']}.1",),
             ).fetchall()
 
     assert eventually("the source runs it", named, 10) == [("sales_reader",)]

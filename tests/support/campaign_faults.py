@@ -14,7 +14,8 @@ import psutil
 import psycopg
 import redis
 
-from insight_engine.adapters.queue.broker import QUEUE, TASK, celery_app
+from insight_engine.adapters.queue.broker import celery_app
+from insight_engine.adapters.queue.message import QUEUE, TASK
 from insight_engine.services.running import LEASE_S
 from insight_engine.settings import Settings
 from support import campaign_ledger

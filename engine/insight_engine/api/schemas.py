@@ -279,9 +279,10 @@ class ResultDocument(BaseModel):
 
 
 class ResultPage(ResultDocument):
-    """A page of a result; `next_cursor` is null on the last."""
+    """A page of a result; `next_cursor` is null on the last. Not `complete`: more rows may come to be."""
 
     next_cursor: str | None
+    complete: bool
     row_count: int | None
     truncated: bool
     expires_at: datetime | None

@@ -6,12 +6,14 @@ import fcntl
 import json
 import secrets
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from insight_engine import wiring
+from insight_engine.adapters.identity.passwords import BcryptPasswords
 from insight_engine.domain.errors import ConfigurationError
 from insight_engine.settings import Settings
 
@@ -46,10 +48,23 @@ def prepare(settings: Settings) -> str | None:
     Raises:
         ConfigurationError: the folder cannot be used.
     """
+    folder = settings.secrets_dir.parent
+    password = secrets.token_urlsafe(15)
+    # Hashing takes as long as migrating a new store does, so both are done at once.
+    is_new = not (folder / "insight.db").exists()
+    with ThreadPoolExecutor(1) as thread:
+        hashing = thread.submit(BcryptPasswords().hash_now, password) if is_new else None
+        _fill(settings, folder)
+        hashed = None if hashing is None else hashing.result()
+    now = datetime.now(UTC)
+    made = asyncio.run(wiring.make_first_admin(settings, ADMIN, password, now, hashed=hashed))
+    return password if made else None
+
+
+def _fill(settings: Settings, folder: Path) -> None:
     from insight_engine.adapters.sample import write_lake, write_sample
     from insight_engine.adapters.store.migrate_sqlite import migrate_sqlite
 
-    folder = settings.secrets_dir.parent
     try:
         _once(settings.secrets_dir / "database" / "uri", lambda: f"sqlite:///{folder / 'insight.db'}")
         _once(settings.secrets_dir / "jwt" / "keyset.json", _new_keyset)
@@ -59,9 +74,6 @@ def prepare(settings: Settings) -> str | None:
         migrate_sqlite(folder / "insight.db")
     except OSError as error:
         raise _unusable(folder, error) from None
-    password = secrets.token_urlsafe(15)
-    made = asyncio.run(wiring.make_first_admin(settings, ADMIN, password, datetime.now(UTC)))
-    return password if made else None
 
 
 def _unusable(folder: Path, error: OSError) -> ConfigurationError:

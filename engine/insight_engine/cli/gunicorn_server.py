@@ -1,5 +1,6 @@
 """gunicorn, configured in code: its native ASGI worker, files only in the run folder, our JSON logs."""
 
+import gc
 import logging
 from typing import Any, Final
 
@@ -52,11 +53,16 @@ class GunicornServer(BaseApplication):  # type: ignore[misc]
             "tmp_upload_dir": str(self._folder.path),
             "control_socket_disable": True,
             "logger_class": JsonLogger,
-            "when_ready": lambda _server: self._internal.start(),
+            "when_ready": self._before_forking,
             "child_exit": self._forget_child,
         }
         for name, value in chosen.items():
             self.cfg.set(name, value)
+
+    def _before_forking(self, _arbiter: Any) -> None:
+        self._internal.start()
+        # The children share what is loaded now; a collector that visits it would write on every page of it.
+        gc.freeze()
 
     def _forget_child(self, _arbiter: Any, worker: Any) -> None:
         mark_process_dead(worker.pid, str(self._folder.metrics))  # type: ignore[no-untyped-call]

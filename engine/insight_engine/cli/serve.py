@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from insight_engine.cli.start import internal_server, run_folder
+from insight_engine.cli.start import internal_server, loading, run_folder
 from insight_engine.settings import Settings
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ def run(args: Any) -> int:
     """Run the sub-command; the exit code."""
     settings = Settings.from_env(os.environ)
     if args.embedded:
-        from insight_engine.cli.embedded import serve_embedded
+        with loading():
+            from insight_engine.cli.embedded import serve_embedded
 
         return serve_embedded(settings, data=args.data, host=args.host or "127.0.0.1", port=args.port)
     return _serve(settings, args.port or settings.api_port)
@@ -56,9 +57,10 @@ def _serve(settings: Settings, port: int) -> int:
 
     telemetry.configure_logging(settings.log_level)
     with run_folder(settings) as folder:
-        from insight_engine.api.app import create_app
-        from insight_engine.cli.gunicorn_server import GunicornServer
-        from insight_engine.wiring_checks import check_api
+        with loading():
+            from insight_engine.api.app import create_app
+            from insight_engine.cli.gunicorn_server import GunicornServer
+            from insight_engine.wiring_checks import check_api
 
         check_api(settings)
         internal = internal_server(settings, folder)

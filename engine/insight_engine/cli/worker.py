@@ -3,7 +3,7 @@
 import os
 from typing import TYPE_CHECKING, Any
 
-from insight_engine.cli.start import internal_server, run_folder
+from insight_engine.cli.start import internal_server, loading, run_folder
 from insight_engine.settings import Settings
 
 if TYPE_CHECKING:
@@ -35,10 +35,11 @@ def run(args: Any) -> int:
 
 
 def _work(settings: Settings, folder: "RunFolder") -> int:
-    from insight_engine.adapters.config.secrets import read_set
-    from insight_engine.internal import Drain
-    from insight_engine.wiring_checks import check_worker
-    from insight_engine.worker.main import QueryWorker
+    with loading():
+        from insight_engine.adapters.config.secrets import read_set
+        from insight_engine.internal import Drain
+        from insight_engine.wiring_checks import check_worker
+        from insight_engine.worker.main import QueryWorker
 
     def token() -> str | None:
         return (read_set(settings.secrets_dir, "internal") or {}).get("token")

@@ -58,6 +58,11 @@ class Attempt:
     fence: int
     bucket: date
 
+    @property
+    def session(self) -> str:
+        """What its work is called at the data source: ending it can never end that of the next attempt."""
+        return f"{self.job.id}.{self.number}"
+
 
 class Hold(Enum):
     """What a worker learns about its attempt when it says that it lives."""

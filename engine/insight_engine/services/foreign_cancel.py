@@ -49,7 +49,7 @@ class ForeignCancel:
             return True
         async with self.opened.borrowed(source) as opened:
             deadline = time.monotonic() + TRY_FOR_S
-            while not await asyncio.to_thread(opened.cancel, str(query_id)):
+            while not await asyncio.to_thread(opened.cancel, attempt.session):
                 if time.monotonic() > deadline:
                     return False
                 await asyncio.sleep(RETRY_S)

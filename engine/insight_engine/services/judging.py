@@ -15,6 +15,7 @@ from insight_engine.domain.users import User
 from insight_engine.ports import SourceCatalog
 from insight_engine.services.catalogs import CatalogService
 from insight_engine.services.control import ControlService
+from insight_engine.services.verdicts import MAX_CHARS, Verdicts
 from insight_engine.sqlguard import PreparedQuery, ReasonCode, Rejected, prepare
 from insight_engine.telemetry import get_logger
 
@@ -22,6 +23,7 @@ MAX_SQL_BYTES: Final = 64 * 1024
 MAX_PARAMETER_BYTES: Final = 64 * 1024
 STALE_S: Final = 30.0
 """A name that a catalog this old does not know may be newer than the catalog."""
+_verdicts: Final = Verdicts()
 _UNKNOWN: Final = {ReasonCode.UNKNOWN_TABLE, ReasonCode.UNKNOWN_COLUMN}
 
 
@@ -88,13 +90,17 @@ def judged(
     limits: QueryLimits,
     catalog: Catalog | None,
 ) -> PreparedQuery:
-    """Judge a statement by what the user may read now.
+    """Judge a statement by what the user may read now; the very same question is not judged twice.
 
     Raises:
         Rejected: the SQL guard refuses it.
     """
+    question = (sql, user.role, limits)
+    can_be_kept = not parameters and len(sql) <= MAX_CHARS
+    if can_be_kept and (found := _verdicts.find(question, source, catalog)) is not None:
+        return found
     given: Any = parameters or None
-    return prepare(
+    prepared = prepare(
         sql,
         source=source,
         grants=source.grants_of(user.role),
@@ -102,6 +108,9 @@ def judged(
         parameters=given,
         catalog=catalog,
     )
+    if can_be_kept:
+        _verdicts.keep(question, source, catalog, prepared)
+    return prepared
 
 
 def fingerprint(user: User, prepared: PreparedQuery, parameters: Parameters) -> str:

@@ -17,6 +17,7 @@ from insight_engine.ports import OpenSource, Source, SourceCatalog
 @dataclass(eq=False, slots=True)
 class _Entry:
     key: tuple[Any, ...] = field(repr=False)
+    made_of: tuple[DataSource, SourceCredential | None] = field(repr=False)
     source: Source
     users: int = 0
 
@@ -46,13 +47,16 @@ class OpenSources:
 
     def _current(self, source: DataSource) -> _Entry:
         credential = self._catalog.credential(source.name)
-        key = (source, _facts(credential))
         entry = self._entries.get(source.name)
+        if entry is not None and entry.made_of[0] is source and entry.made_of[1] is credential:
+            return entry  # the very same, as usual: nothing to compare
+        key = (source, _facts(credential))
         if entry is None or entry.key != key:
-            replaced, entry = entry, _Entry(key, self._open_source(source, credential))
+            replaced, entry = entry, _Entry(key, (source, credential), self._open_source(source, credential))
             self._entries[source.name] = entry
             if replaced is not None and replaced.users == 0:
                 _close_soon(replaced.source)
+        entry.made_of = (source, credential)
         return entry
 
     async def close(self) -> None:

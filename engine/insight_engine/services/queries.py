@@ -4,12 +4,11 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Final, Literal
+from typing import Literal
 from uuid import UUID
 
-from insight_engine.domain.errors import Conflict, Forbidden, Gone, NotFound, NotReady
+from insight_engine.domain.errors import Conflict, Forbidden, Gone
 from insight_engine.domain.ids import uuid7
 from insight_engine.domain.jobs import Job, NewJob, Parameters, Submitted
 from insight_engine.domain.query import QueryLimits, QueryState
@@ -21,12 +20,11 @@ from insight_engine.services.cancelling import Canceller
 from insight_engine.services.catalogs import CatalogService
 from insight_engine.services.control import ControlService
 from insight_engine.services.judging import Judge, canonical, fingerprint
+from insight_engine.services.readable import require_result, unknown_query
 from insight_engine.services.ringing import Background, Ringer
+from insight_engine.services.waiting import FIRST_POLL_S, LAST_POLL_S, Waiting
 from insight_engine.sqlguard import PreparedQuery
 from insight_engine.telemetry import get_logger
-
-FIRST_POLL_S: Final = 0.25
-LAST_POLL_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +67,8 @@ class QueryService:
         self._ringer = Ringer(doorbell, outbox, self._background)
         self._canceller = Canceller(jobs, wakeups, self._ringer.ring, control)
         self._judge = Judge(catalog, catalogs, control)
-        self.leaving = asyncio.Event()
-        """Set when this process is told to stop: who waits is answered at once."""
+        self.waiting = Waiting(wakeups)
+        self.leaving = self.waiting.leaving
 
     def sources(self, user: User) -> list[DataSource]:
         """The sources this user may query, by name."""
@@ -147,22 +145,12 @@ class QueryService:
         deadline = time.monotonic() + wait_s
         pause = FIRST_POLL_S
         while not job.state.is_final and (left := deadline - time.monotonic()) > 0:
-            await self._changed(wakeup, min(left, pause))
+            await self.waiting.changed(wakeup, min(left, pause))
             if self.leaving.is_set():
                 return job
             pause = min(pause * 1.5, LAST_POLL_S)
             job = await self._jobs.get(job.id) or job
         return job
-
-    async def _changed(self, wakeup: Wakeup, timeout_s: float) -> None:
-        """Wait for a change, for the end of this process, or for the time to poll."""
-        waiting = asyncio.ensure_future(wakeup.wait(timeout_s))
-        leaving = asyncio.ensure_future(self.leaving.wait())
-        try:
-            await asyncio.wait((waiting, leaving), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            waiting.cancel()
-            leaving.cancel()
 
     async def get(self, user: User, query_id: UUID) -> Job:
         """A job of this user, or of anybody for an admin.
@@ -172,7 +160,7 @@ class QueryService:
         """
         job = await self._jobs.get(query_id)
         if job is None or (job.user_id != user.id and not user.is_at_least(Role.ADMIN)):
-            raise _unknown_query()
+            raise unknown_query()
         return job
 
     async def list(
@@ -225,7 +213,7 @@ class QueryService:
                     yield job
                 if job.state.is_final or self.leaving.is_set():
                     return
-                await self._changed(wakeup, LAST_POLL_S)
+                await self.waiting.changed(wakeup, LAST_POLL_S)
 
     async def result_of(self, user: User, query_id: UUID) -> Job:
         """A job of this user whose result can be read.
@@ -235,10 +223,28 @@ class QueryService:
             NotReady: it has not succeeded.
             Gone: the result expired or was lost.
         """
+        job = await self._own(user, query_id)
+        require_result(job)
+        return job
+
+    async def working(self, user: User, query_id: UUID) -> Job:
+        """A job of this user; while it waits for an equal one in flight, that one.
+
+        Raises:
+            NotFound: it is not this user's query.
+        """
+        job = await self._own(user, query_id)
+        if job.leader_id is None or job.state.is_final:
+            return job
+        leader = await self._jobs.get(job.leader_id)
+        if leader is None or leader.state.is_final:  # it ended in between, and this one with it
+            return await self._own(user, query_id)
+        return leader
+
+    async def _own(self, user: User, query_id: UUID) -> Job:
         job = await self._jobs.get(query_id)
         if job is None or job.user_id != user.id:
-            raise _unknown_query()
-        _require_result(job)
+            raise unknown_query()
         return job
 
     async def lost(self, job: Job, gone: Gone) -> None:
@@ -262,20 +268,3 @@ def _new_job(user: User, asked: Submission, prepared: PreparedQuery) -> NewJob:
         fingerprint=fingerprint(user, prepared, asked.parameters),
         max_age_s=asked.max_age_s,
     )
-
-
-def _unknown_query() -> NotFound:
-    return NotFound("unknown_query", "There is no such query of yours.")
-
-
-def _require_result(job: Job) -> None:
-    if job.state is QueryState.EXPIRED or (
-        job.state is QueryState.SUCCEEDED
-        and job.expires_at is not None
-        and job.expires_at < datetime.now(UTC)
-    ):
-        raise Gone("result_expired", "The result is no longer kept. Submit the query again.")
-    if not job.state.is_final:
-        raise NotReady("not_finished", f"The query is {job.state.value}: ask again when it has succeeded.")
-    if job.state is not QueryState.SUCCEEDED:
-        raise NotReady("no_result", f"The query ended as {job.state.value} and has no result.")

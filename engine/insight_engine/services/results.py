@@ -6,14 +6,16 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from hashlib import sha256
 from typing import Final, NamedTuple, TypeVar
 
 import pyarrow as pa
 
 from insight_engine.domain.errors import Gone, InvalidRequest
 from insight_engine.domain.jobs import Job
+from insight_engine.domain.query import QueryState
 from insight_engine.ports import Chunks
 from insight_engine.services.formats import Writer
 from insight_engine.services.values import sliced
@@ -22,7 +24,8 @@ T = TypeVar("T")
 MAX_PAGE_ROWS: Final = 10_000
 MAX_PAGE_BYTES: Final = 4 * 1024 * 1024
 """A page ends with the chunk that passes this many bytes, counted as they are in memory."""
-_CURSOR: Final = re.compile(r"(\d{1,9})\.(\d{1,9})", re.ASCII)
+_CURSOR: Final = re.compile(r"(\d{1,9})\.(\d{1,9})(?:\.([0-9a-f]{12}))?", re.ASCII)
+_ALL_ITS_ROWS: Final = 10**9
 INLINE_BYTES: Final = 16 * 1024
 """Chunks up to this size are decoded on the event loop: quicker than handing them to a thread."""
 
@@ -40,6 +43,11 @@ class Cut(NamedTuple):
     tables: list[pa.Table]
     next_cursor: str | None
 
+    @property
+    def rows(self) -> int:
+        """How many they are."""
+        return sum(table.num_rows for table in self.tables)
+
 
 class Part(NamedTuple):
     """Some rows of one chunk.
@@ -54,14 +62,20 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a page begins: a chunk, and a row within it."""
+    """Where a page begins: a chunk, and a row within it.
+
+    Attributes:
+        mark: tells the attempt whose chunks are counted; empty where that is not known.
+    """
 
     seq: int = 0
     offset: int = 0
+    mark: str = ""
 
     def encode(self) -> str:
         """As an opaque cursor."""
-        return base64.urlsafe_b64encode(f"{self.seq}.{self.offset}".encode()).decode().rstrip("=")
+        text = f"{self.seq}.{self.offset}.{self.mark}".rstrip(".")
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
     @classmethod
     def decode(cls, cursor: str) -> "Position":
@@ -79,11 +93,31 @@ class Position:
             raise InvalidRequest(
                 "bad_cursor", "cursor is not one that this API gave out: use next_cursor of the page before"
             )
-        return cls(int(found[1]), int(found[2]))
+        return cls(int(found[1]), int(found[2]), found[3] or "")
 
     def within(self, total: int) -> "Position":
         """The same, but in the last of `total` chunks when past it: its schema is still to be told."""
-        return self if self.seq < total else Position(max(total - 1, 0), 10**9)
+        return self if self.seq < total else replace(self, seq=max(total - 1, 0), offset=_ALL_ITS_ROWS)
+
+    def of(self, job: Job) -> "Position":
+        """The same, as a place in the result of that job, or in what its present attempt has stored.
+
+        Raises:
+            Gone: it is a place in what another attempt stored.
+        """
+        mark = _mark_of(job)
+        known = self.mark == mark and job.state is not QueryState.QUEUED
+        if not known and (self.mark or (self != Position() and not job.state.is_final)):
+            raise Gone(
+                "result_replaced",
+                "The query was begun anew since this cursor was given out: read its result from the start.",
+            )
+        return replace(self, mark=mark)
+
+
+def _mark_of(job: Job) -> str:
+    attempt = job.attempt if job.result_attempt is None else job.result_attempt
+    return sha256(f"{job.result_id or job.id}.{attempt}".encode()).hexdigest()[:12]
 
 
 async def read_cut(chunks: Chunks, job: Job, start: Position, limit: int) -> Cut:
@@ -93,15 +127,45 @@ async def read_cut(chunks: Chunks, job: Job, start: Position, limit: int) -> Cut
         Gone: a chunk is missing: the result was lost with its store.
     """
     total = job.chunk_count or 0
-    position, tables, rows, size = start.within(total), list[pa.Table](), 0, 0
-    while not tables or (position.seq < total and rows < limit and size < MAX_PAGE_BYTES):
-        part = await _part(await chunks.get(job, position.seq), position.offset, limit - rows)
+    tables, position = await _read(chunks, job, start.within(total), limit, total)
+    return Cut(tables, position.encode() if position.seq < total else None)
+
+
+async def read_so_far(chunks: Chunks, job: Job, start: Position, limit: int) -> Cut | None:
+    """The same of a query that goes on; without rows when no more are stored, None when none are at all.
+
+    Raises:
+        Gone: what was stored before `start` is missing: the result was lost with its store.
+    """
+    tables, position = await _read(chunks, job, start, limit, None)
+    if not tables:
+        if not start.seq:
+            return None
+        # Nothing after it yet: the columns are those of the chunk before.
+        data = await chunks.get(job, start.seq - 1)
+        tables = [(await _part(data, _ALL_ITS_ROWS, 0)).table]
+    return Cut(tables, position.encode())
+
+
+async def _read(
+    chunks: Chunks, job: Job, position: Position, limit: int, total: int | None
+) -> tuple[list[pa.Table], Position]:
+    """Chunk after chunk up to `limit` rows; where `total` is not known, up to the first that is not there."""
+    tables, rows, size = list[pa.Table](), 0, 0
+    while not tables or (position.seq != total and rows < limit and size < MAX_PAGE_BYTES):
+        data = await chunks.get(job, position.seq)
+        if data is None and total is None:
+            break
+        part = await _part(data, position.offset, limit - rows)
         tables.append(part.table)
         rows += part.table.num_rows
         size += part.table.nbytes
         taken = position.offset + part.table.num_rows
-        position = Position(position.seq, taken) if taken < part.held else Position(position.seq + 1)
-    return Cut(tables, position.encode() if position.seq < total else None)
+        if taken < part.held:
+            position = replace(position, offset=taken)
+        else:
+            position = replace(position, seq=position.seq + 1, offset=0)
+    return tables, position
 
 
 async def write_whole(chunks: Chunks, job: Job, start: Position, writer: Writer) -> AsyncIterator[bytes]:

@@ -6,6 +6,7 @@ Whatever happens here the job row decides: every write that matters is guarded b
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from uuid import UUID
@@ -40,10 +41,15 @@ MAX_THREADS: Final = 32
 
 
 class Progress:
-    """How much of a result is stored."""
+    """How much of a result is stored.
+
+    Attributes:
+        begun: set when its first rows can be read while more are to come.
+    """
 
     def __init__(self) -> None:
         self.rows, self.size = 0, 0
+        self.begun = asyncio.Event()
 
     def add(self, rows: int, size: int) -> None:
         """Count a chunk."""
@@ -169,11 +175,14 @@ class Runner:
     async def _keep_lease(self, run: Run) -> Hold:
         """Return once the attempt is no longer ours, or somebody wants it cancelled."""
         sure_until = time.monotonic() + LEASE_S
-        await asyncio.sleep(SHOW_AFTER_S)
-        await self.wakeups.announce(run.attempt.job.id)
+        begun = run.progress.begun
+        await _set_within(begun, SHOW_AFTER_S)
+        if not begun.is_set():
+            await self.wakeups.announce(run.attempt.job.id)
         while True:
-            await asyncio.sleep(HEARTBEAT_S)
-            asked, progress = time.monotonic(), run.progress
+            await _set_within(begun, HEARTBEAT_S)
+            asked, progress, first = time.monotonic(), run.progress, begun.is_set()
+            begun.clear()
             try:
                 async with asyncio.timeout(sure_until - asked):
                     held = await self.jobs.heartbeat(
@@ -182,6 +191,8 @@ class Runner:
                 if held is not Hold.HELD:
                     return held
                 sure_until = asked + LEASE_S
+                if first:
+                    await self.wakeups.announce(run.attempt.job.id)
             except (Unavailable, TimeoutError):
                 if time.monotonic() >= sure_until:
                     return Hold.LOST
@@ -231,7 +242,7 @@ class Runner:
         )
 
     async def _streamed(self, run: Run, source: Source, prepared: PreparedQuery, caller: Caller) -> Outcome:
-        query_id = str(run.attempt.job.id)
+        query_id = run.attempt.session
         batches = source.stream(
             prepared, query_id=query_id, caller=caller, correlation_id=run.attempt.job.correlation_id
         )
@@ -258,6 +269,12 @@ def _log(attempt: Attempt) -> Any:
 
 def _lost(lease: "asyncio.Task[Hold]") -> bool:
     return lease.done() and lease.result() is Hold.LOST
+
+
+async def _set_within(event: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
 
 
 async def _cancelled(*tasks: "asyncio.Task[Any]") -> None:

@@ -1,5 +1,6 @@
 """Builds and runs the Celery worker. Celery only carries ids here: what they mean is decided by the store."""
 
+import gc
 import os
 import threading
 from typing import Any, Final
@@ -9,7 +10,8 @@ from asgi_correlation_id.context import correlation_id
 from celery import Celery, signals
 from prometheus_client.multiprocess import mark_process_dead
 
-from insight_engine.adapters.queue.broker import CORRELATION_HEADER, QUEUE, TASK, celery_app
+from insight_engine.adapters.queue.broker import celery_app
+from insight_engine.adapters.queue.message import CORRELATION_HEADER, QUEUE, TASK
 from insight_engine.domain.ids import is_correlation_id
 from insight_engine.runtime import RunFolder
 from insight_engine.settings import Settings
@@ -94,6 +96,8 @@ class QueryWorker:
             without_mingle=True,
             loglevel=self._settings.log_level,
         )
+        # The children share what is loaded now; a collector that visits it would write on every page of it.
+        gc.freeze()
         worker.start()
         return int(worker.exitcode or 0)
 

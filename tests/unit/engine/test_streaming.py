@@ -65,6 +65,39 @@ async def test_every_chunk_is_stored_before_the_finish_elsewhere() -> None:
     assert (outcome.rows, outcome.chunks, outcome.last_chunk, outcome.store) == (5, 2, None, "memory")
 
 
+async def test_a_chunk_is_stored_while_the_source_takes_its_time() -> None:
+    """The next one comes only once the first can be read."""
+    progress, store, goes_on = Progress(), Store(), threading.Event()
+
+    def slow() -> Iterator[pa.RecordBatch]:
+        yield batch(3)
+        assert goes_on.wait(30)
+        yield batch(2)
+
+    work = asyncio.create_task(stream(slow()).stored(ATTEMPT, cast("Any", store), progress))
+    async with asyncio.timeout(30):
+        await progress.begun.wait()
+        assert store.kept == [(0, 3)]
+        goes_on.set()
+        outcome = await work
+    assert (outcome.rows, outcome.chunks, outcome.last_chunk_rows) == (5, 2, 2)
+
+
+async def test_a_stream_that_takes_long_to_end_has_all_its_chunks_stored() -> None:
+    progress, store, ends = Progress(), Store(), threading.Event()
+
+    def slow() -> Iterator[pa.RecordBatch]:
+        yield batch(3)
+        assert ends.wait(30)
+
+    work = asyncio.create_task(stream(slow()).stored(ATTEMPT, cast("Any", store), progress))
+    async with asyncio.timeout(30):
+        await progress.begun.wait()
+        ends.set()
+        outcome = await work
+    assert (store.kept, outcome.rows, outcome.chunks, outcome.last_chunk) == ([(0, 3)], 3, 1, None)
+
+
 @pytest.mark.parametrize(
     "error",
     [UnicodeDecodeError("utf-8", b"\xff", 0, 1, "bad"), OverflowError("too large"), pa.ArrowInvalid()],
@@ -109,6 +142,32 @@ async def test_a_pull_in_flight_is_stopped_and_waited_for() -> None:
     async with asyncio.timeout(10):
         await running.stop(cancel)
     assert len(told) >= 3
+
+
+async def test_a_pull_that_brings_rows_all_the_same_is_closed_which_ends_the_query() -> None:
+    """Who tells the source to stop waits for the query's end, and nothing but closing it brings that."""
+    begun, told, closed = threading.Event(), threading.Event(), threading.Event()
+
+    def deaf() -> Iterator[pa.RecordBatch]:
+        try:
+            begun.set()
+            told.wait(20)
+            yield batch(1)
+        finally:
+            closed.set()
+
+    def cancel() -> bool:
+        told.set()
+        return closed.wait(20)
+
+    running = stream(Stopwatch().timed(deaf()))
+    work = asyncio.create_task(running.stored(ATTEMPT, cast("Any", Store()), Progress()))
+    await asyncio.to_thread(begun.wait, 5)
+    work.cancel()
+    await asyncio.gather(work, return_exceptions=True)
+    async with asyncio.timeout(10):
+        await running.stop(cancel)
+    assert closed.is_set()
 
 
 async def test_a_stream_that_ended_is_not_told_to_stop() -> None:

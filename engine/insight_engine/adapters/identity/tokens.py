@@ -10,7 +10,9 @@ import json
 import re
 import time
 import uuid
+from collections import OrderedDict
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -28,6 +30,7 @@ SHAPE: Final = re.compile(r"(?:[A-Za-z0-9_-]+\.){2}[A-Za-z0-9_-]+", re.ASCII)
 TYPE: Final = "at+jwt"
 CLAIMS: Final = ("exp", "iat", "nbf", "iss", "aud", "sub", "jti")
 LATEST: Final = 2**40
+MAX_REMEMBERED: Final = 4096
 
 
 class JwtTokens:
@@ -38,6 +41,8 @@ class JwtTokens:
         self._issuer = f"insight-engine/{instance}"
         self._audience = f"insight-engine:{instance}"
         self._ttl_s = ttl_s
+        # By the token's digest: the keys it was verified by, when it ends, and what it says.
+        self._verified: OrderedDict[bytes, tuple[Keyset, int, tuple[UUID, float]]] = OrderedDict()
 
     def issue(self, user: User) -> tuple[str, int]:
         """A signed access token and its lifetime in seconds."""
@@ -57,16 +62,30 @@ class JwtTokens:
         return jwt.encode(claims, keyset.keys[keyset.signing], ALGORITHM, headers), self._ttl_s
 
     def verify(self, token: str) -> tuple[UUID, float]:
-        """(user id, issued-at) of a valid token.
+        """(user id, issued-at) of a valid token; one that was verified by these keys is only recognised.
 
         Raises:
             Unauthenticated: anything at all is wrong with it.
         """
-        if len(token) > MAX_TOKEN_CHARS or SHAPE.fullmatch(token) is None:
+        if len(token) > MAX_TOKEN_CHARS:
+            raise refused_token()
+        keyset, digest = self._keyset(), sha256(token.encode(errors="surrogatepass")).digest()
+        known = self._verified.get(digest)
+        if known is not None and known[0] is keyset and time.time() < known[1]:
+            return known[2]
+        expires, found = self._verify(token, keyset)
+        self._verified[digest] = (keyset, expires, found)
+        if len(self._verified) > MAX_REMEMBERED:
+            self._verified.popitem(last=False)
+        return found
+
+    def _verify(self, token: str, keyset: Keyset) -> tuple[int, tuple[UUID, float]]:
+        """When it ends, and what `verify` says of it."""
+        if SHAPE.fullmatch(token) is None:
             raise refused_token()
         header, payload, signature = token.split(".")
         _raw(signature)
-        key = self._keyset().keys.get(_kid(header))
+        key = keyset.keys.get(_kid(header))
         if key is None:
             raise refused_token()
         try:
@@ -83,7 +102,7 @@ class JwtTokens:
         _strictly_decoded(payload)
         _check_times(claims)
         try:
-            return UUID(claims["sub"]), float(claims["iat"])
+            return claims["exp"], (UUID(claims["sub"]), float(claims["iat"]))
         except (ValueError, AttributeError, TypeError):
             raise refused_token() from None
 

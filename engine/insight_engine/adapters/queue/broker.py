@@ -5,23 +5,23 @@ The login is read from its files for every new connection, so a rotated password
 
 import os
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from celery import Celery
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.credentials import CredentialProvider
 
 from insight_engine.adapters.config.endpoints import BrokerLogin, broker_login
+from insight_engine.adapters.queue.message import QUEUE
 from insight_engine.settings import PREFIX, Settings
 
-TASK: Final = "insight.run"
-QUEUE: Final = "queries"
+if TYPE_CHECKING:
+    from celery import Celery
+
 CONNECT_TIMEOUT_S: Final = 1.0
 SOCKET_TIMEOUT_S: Final = 5.0
 TASK_LIMIT_S: Final = 4 * 3600
-CORRELATION_HEADER: Final = "x_correlation_id"
 
 
 class FileCredentials(CredentialProvider):
@@ -56,12 +56,14 @@ def control_channel_name(instance: str) -> str:
     return f"insight:{instance}:control"
 
 
-def celery_app(settings: Settings) -> Celery:
+def celery_app(settings: Settings) -> "Celery":
     """The Celery application: how ids travel, and nothing about what is done with them.
 
     Raises:
         ConfigurationError: the broker set is missing or wrong.
     """
+    from celery import Celery  # heavy, and only workers have one
+
     login = broker_login(settings.secrets_dir)
     app = Celery("insight", set_as_current=False)
     app.conf.update(**_connection(login, settings.instance), **_tasks(), **_pool(settings.worker_concurrency))

@@ -2,15 +2,13 @@
 
 import asyncio
 import time
-from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
-from celery import Celery
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from insight_engine.adapters.queue.broker import CORRELATION_HEADER, TASK
+from insight_engine.adapters.queue.message import task_message
 from insight_engine.domain.errors import EngineError
 from insight_engine.telemetry import get_logger
 
@@ -20,33 +18,27 @@ PAUSE_S: Final = 2.0
 
 
 class CeleryDoorbell:
-    """Rings by Celery; Celery's client blocks, so one thread does it."""
+    """Rings by putting a task into the list that Celery's workers take theirs from."""
 
-    def __init__(self, app: Celery, redis: Redis) -> None:
-        self._app, self._redis = app, redis
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="doorbell")
+    def __init__(self, queue: str, redis: Redis) -> None:
+        self._queue, self._redis = queue, redis
         self._silent_until = 0.0
 
     async def ring(self, query_id: UUID, correlation_id: str) -> bool:
         """Publish the id; False when the broker could not take it in time. Never raises."""
         if time.monotonic() < self._silent_until:
             return False
-        loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(RING_TIMEOUT_S):
-                await loop.run_in_executor(self._thread, self._publish, str(query_id), correlation_id)
-        except Exception as error:  # noqa: BLE001 - kombu raises whatever its transport does
+                task: Any = task_message(str(query_id), correlation_id)
+                await self._redis.lpush(self._queue, task)
+        except (RedisError, OSError, EngineError, TimeoutError) as error:
             self._silent_until = time.monotonic() + PAUSE_S
             get_logger("doorbell").warning(
                 "Could not ring", query_id=str(query_id), error=type(error).__name__
             )
             return False
         return True
-
-    def _publish(self, query_id: str, correlation_id: str) -> None:
-        self._app.send_task(
-            TASK, args=[query_id], task_id=query_id, headers={CORRELATION_HEADER: correlation_id}
-        )
 
     async def healthy(self) -> bool:
         """Whether the broker answers."""
@@ -58,5 +50,4 @@ class CeleryDoorbell:
 
     async def close(self) -> None:
         """Close the connections."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
         await self._redis.aclose()

@@ -8,7 +8,7 @@ from insight_engine.ports import Chunks
 
 
 class RoutedChunks:
-    """Writes to the store that is configured, reads from the one that each query's row names."""
+    """Writes to the store that is configured, reads from the one that each ended query's row names."""
 
     def __init__(self, primary: Chunks, *others: Chunks) -> None:
         self.name, self.transactional = primary.name, primary.transactional
@@ -43,6 +43,8 @@ class RoutedChunks:
             raise failed
 
     def _of(self, job: Job) -> Chunks:
+        if job.result_store is None and not job.state.is_final:
+            return self._primary  # where its worker stores it now
         name = job.result_store or "database"
         store = self._stores.get(name)
         if store is None:

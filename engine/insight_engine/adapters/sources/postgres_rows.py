@@ -1,5 +1,6 @@
 """Makes Arrow batches of the results that a PostgreSQL session yields, bounded in rows and in memory."""
 
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 BATCH_ROWS: Final = 16_384
 BATCH_CHARACTERS: Final = 4 * 1024 * 1024
+FIRST_S: Final = 0.25
+"""Seconds after which the first batch is as large as it is: who asked may look at it while others come."""
 _TEXT_OID: Final = 25
 
 
@@ -32,12 +35,14 @@ class Batches:
 
     def of(self, results: Iterator[PGresult]) -> Iterator[pa.RecordBatch]:
         """All rows; one empty batch when there are none."""
-        sent, size = False, 0
+        sent, size, begun = False, 0, 0.0
         for result in results:
             if not self._decoders and not self._rows:
                 self._begin(result)
             size += self._add(result)
-            if self._rows >= BATCH_ROWS or size >= BATCH_CHARACTERS:
+            begun = begun or time.monotonic()
+            early = not sent and time.monotonic() - begun > FIRST_S
+            if self._rows >= BATCH_ROWS or size >= BATCH_CHARACTERS or (early and self._rows):
                 yield self._batch()
                 sent, size = True, 0
         if self._rows or not sent:

@@ -8,10 +8,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum, auto
+from functools import partial
 from typing import Protocol
 
 import pyarrow as pa
 
+from insight_engine.adapters.sources.watchdog import WATCHDOG
 from insight_engine.domain.source_errors import (
     QueryCancelled,
     QueryFailed,
@@ -94,13 +96,11 @@ class RunningQueries:
             if query_id in self._queries:
                 raise QueryFailed(f"Query {query_id} runs already.")
             self._queries[query_id] = running
-        timer = threading.Timer(timeout_s, running.end, (Ending.TIMED_OUT,))
-        timer.daemon = True
-        timer.start()
+        deadline = WATCHDOG.call_at(running.deadline, partial(running.end, Ending.TIMED_OUT))
         try:
             yield running
         finally:
-            timer.cancel()
+            WATCHDOG.forget(deadline)
             running.released.set()
             with self._lock:
                 del self._queries[query_id]
@@ -130,7 +130,9 @@ class RunningQueries:
 
     def _remember(self, query_id: str) -> None:
         now = time.monotonic()
-        self._ended = {name: at for name, at in self._ended.items() if now - at < _REMEMBERED_S}
+        while (oldest := next(iter(self._ended), None)) and now - self._ended[oldest] >= _REMEMBERED_S:
+            del self._ended[oldest]
+        self._ended.pop(query_id, None)  # the order is by time
         self._ended[query_id] = now
 
     def _ended_lately(self, query_id: str) -> bool:

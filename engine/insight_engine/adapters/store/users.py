@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, bindparam, func, select, update
 
 from insight_engine.adapters.store.database import Database, retried
 from insight_engine.adapters.store.tables import users
@@ -28,8 +28,8 @@ class StoredUsers:
     @retried
     async def by_id(self, user_id: UUID) -> User | None:
         """The user of that id."""
-        async with self._database.statement() as connection:
-            row = (await connection.execute(select(users).where(users.c.id == user_id))).first()
+        one = self._database.built("user", lambda: select(users).where(users.c.id == bindparam("user")))
+        row = await self._database.first(one, {"user": user_id})
         return None if row is None else _user(row)
 
     @retried
