@@ -38,7 +38,7 @@ down: ## take every trace of the local cluster down
 	@$(RUN) python -m dev.cluster down
 
 bench: ## measure the figures in docs/benchmarks.md
-	@$(RUN); python -m dev.bench; python -m dev.bench.guard_peers
+	@$(RUN); python -m dev.bench; python -m dev.bench.guard_peers; python -m dev.bench.operator_figures
 
 chaos: ## run the fault campaigns at full size
 	@$(RUN) INSIGHT_CAMPAIGN=full pytest -s tests/security/test_fuzz.py tests/engine/test_campaign.py \

@@ -11,13 +11,13 @@ from typing import Any
 
 import yaml
 
+from dev import conditions_reference
 from insight_operator.cli import crd
 from insight_operator.cli.output import to_yaml
 from insight_operator.cli.render import rendered
-from insight_operator.cluster import kinds
+from insight_operator.cluster import kinds, rbac
 from insight_operator.crd.manifest import custom_resource_definition
 from insight_operator.settings import image_settings
-from insight_operator.status import conditions
 
 ROOT = Path(__file__).resolve().parents[1]
 RENDERED = ".rendered"
@@ -33,7 +33,10 @@ def files() -> dict[str, str]:
         "crds/insightengine.yaml": definition,
         "charts/insight-operator/files/insightengine.yaml": definition,
         "charts/insight-operator/files/rules.yaml": YAML_HEADER + to_yaml(kinds.rules()),
+        "charts/insight-operator/files/cluster-rules.yaml": YAML_HEADER + to_yaml(rbac.cluster_rules()),
+        "charts/insight-operator/files/secret-rules.yaml": YAML_HEADER + to_yaml(rbac.secret_rules()),
         "docs/reference/insightengine.md": MARKDOWN_HEADER + reference(),
+        "docs/reference/conditions.md": MARKDOWN_HEADER + conditions_reference.page(),
         **golden(),
     }
 
@@ -76,7 +79,7 @@ def main() -> int:
 
 
 def reference() -> str:
-    """Return the reference page: every field of the spec, and every condition with its reasons."""
+    """Return the reference page: every field of the spec and of the status."""
     schema = custom_resource_definition()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     return "\n".join(
         [
@@ -87,7 +90,10 @@ def reference() -> str:
             "",
             *_section("spec", schema["properties"]["spec"]),
             *_section("status", schema["properties"]["status"]),
-            *_conditions(),
+            "## Conditions",
+            "",
+            "[conditions.md](conditions.md) lists every condition and every reason.",
+            "",
         ]
     )
 
@@ -144,26 +150,6 @@ def _meaning(part: dict[str, Any]) -> str:
 
 def _escaped(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
-
-
-def _conditions() -> Iterator[str]:
-    reasons = {
-        conditions.ConditionType.READY: conditions.ReadyReason,
-        conditions.ConditionType.AVAILABLE: conditions.AvailableReason,
-        conditions.ConditionType.RECONCILING: conditions.ReconcilingReason,
-        conditions.ConditionType.STALLED: conditions.StalledReason,
-        conditions.ConditionType.DEGRADED: conditions.DegradedReason,
-        conditions.ConditionType.DATABASE_READY: conditions.ComponentReason,
-        conditions.ConditionType.BROKER_READY: conditions.ComponentReason,
-        conditions.ConditionType.MIGRATIONS_APPLIED: conditions.MigrationReason,
-        conditions.ConditionType.API_AVAILABLE: conditions.ComponentReason,
-        conditions.ConditionType.WORKERS_AVAILABLE: conditions.ComponentReason,
-        conditions.ConditionType.SUSPENDED: conditions.SuspendedReason,
-    }
-    yield from ("## Conditions", "", "| condition | reasons |", "| --- | --- |")
-    for condition, members in reasons.items():
-        yield f"| `{condition.value}` | {', '.join(f'`{reason.value}`' for reason in members)} |"
-    yield ""
 
 
 def _bytes(path: Path) -> bytes | None:

@@ -18,6 +18,8 @@ from dev.cluster.errors import ClusterError
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PYTEST = (sys.executable, "-m", "pytest", "-q")
+# Programs are built before the tests that use them: a test has a time limit, a compiler should not.
+BUILD = (sys.executable, "-m", "dev.cluster", "build")
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,14 @@ TIERS = (
         15,
         tests=("tests/engine", "-n", "2", "--dist", "loadfile"),
     ),
-    Tier("apiserver", "the operator on a real API server", 14, 9, tests=("tests/apiserver",)),
+    Tier(
+        "apiserver",
+        "the operator on a real API server",
+        14,
+        9,
+        ((*BUILD, "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok", "helm"),),
+        tests=("tests/apiserver",),
+    ),
     Tier(
         "lifecycle",
         "the local cluster: up twice, healed when killed, no trace after down",
@@ -74,7 +83,7 @@ TIERS = (
         2,
         tests=("tests/lifecycle",),
     ),
-    Tier("e2e", "the whole path on a real cluster", 18, 12, tests=("tests/e2e",)),
+    Tier("e2e", "the whole path on a real cluster", 18, 12, ((*BUILD, "helm"),), tests=("tests/e2e",)),
 )
 
 

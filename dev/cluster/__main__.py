@@ -82,6 +82,16 @@ def env(_: argparse.Namespace) -> int:
     return 0
 
 
+def build(arguments: argparse.Namespace) -> int:
+    """Build the programs of these names (default: all) from Go modules, and print where they are."""
+    known = {tool.name for tool in gotools.TOOLS}
+    if unknown := sorted(set(arguments.name) - known):
+        raise ClusterError(f"There is no program {', '.join(unknown)}; known are {', '.join(sorted(known))}.")
+    for path in gotools.ensure(tuple(arguments.name) or None).values():
+        print(path)
+    return 0
+
+
 _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "up": up,
     "down": down,
@@ -89,6 +99,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "kubeconfig": kubeconfig,
     "load-image": load_image,
     "env": env,
+    "build": build,
 }
 _EPILOG = f"""environment:
   INSIGHT_KUBECONFIG  use this cluster instead of making one
@@ -110,6 +121,8 @@ def parser() -> argparse.ArgumentParser:
         sub = subparsers.add_parser(name, help=summary, description=summary)
         if name == "load-image":
             sub.add_argument("archive", help="archive written by `docker save`")
+        if name == "build":
+            sub.add_argument("name", nargs="*", help="such as helm or kube-apiserver")
     return made
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from insight_operator import naming
 from insight_operator.cluster import inventory, kinds, ownership
 from insight_operator.crd.models import Mode
-from insight_operator.snapshot import Manifest, Observed
+from insight_operator.snapshot import ChildKey, Manifest, Observed
+from insight_operator.status.conditions import ReconcilingReason
 from insight_operator.status.migration import migration
 from insight_operator.validate import ValidatedEngine
 
@@ -22,16 +23,19 @@ def planning(resource: Manifest) -> bool:
 
 
 def at_rest(status: Manifest) -> bool:
-    """Tell whether nothing is under way: ready, stalled, suspended, or waiting for `spec.mode: Apply`."""
-    on = {item["type"] for item in status.get("conditions", ()) if item["status"] == "True"}
-    return bool(on & {"Ready", "Stalled", "Suspended"}) or "plan" in status
+    """Tell whether nothing is under way: ready, stalled, suspended, or waiting for a person's word."""
+    conditions = status.get("conditions", ())
+    on = {item["type"]: item.get("reason") for item in conditions if item["status"] == "True"}
+    if on.keys() & {"Ready", "Stalled", "Suspended"}:
+        return True
+    return on.get("Reconciling") == ReconcilingReason.WAITING_FOR_APPROVAL.value or "plan" in status
 
 
 def is_open(stage: int, engine: ValidatedEngine, planned: Sequence[Manifest], observed: Observed) -> bool:
     """Tell whether a stage may be applied: the migrate Job needs a database, Deployments its success."""
     if stage < (kinds.JOB.stage or 0):
         return True
-    if migrated(engine, observed):
+    if migrated(engine, planned, observed):
         return True
     return stage == kinds.JOB.stage and _database_ready(engine, planned, observed)
 
@@ -60,10 +64,17 @@ def unused(orphaned: Iterable[Manifest], templates: Iterable[Manifest]) -> list[
     ]
 
 
-def migrated(engine: ValidatedEngine, observed: Observed) -> bool:
+def migrated(engine: ValidatedEngine, planned: Sequence[Manifest], observed: Observed) -> bool:
     """Tell whether the database has the planned version's schema, the Job being there still or not."""
     previous = observed.resource.get("status") or {}
-    return migration(engine, observed, previous).outcome == "succeeded"
+    return migration(engine, planned, observed, previous).outcome == "succeeded"
+
+
+def proven(engine: ValidatedEngine, observed: Observed) -> frozenset[ChildKey]:
+    """Return the children that are exactly as the last write of them left them."""
+    stored = observed.children.get((kinds.CONFIG_MAP.kind, naming.child(engine, inventory.PART)))
+    proofs = inventory.Inventory(stored)
+    return frozenset(key for key, live in observed.children.items() if proofs.knows(live))
 
 
 def _database_ready(engine: ValidatedEngine, planned: Sequence[Manifest], observed: Observed) -> bool:

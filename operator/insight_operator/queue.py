@@ -1,7 +1,8 @@
 """The work queue: each key at most once at a time, wishes for the same key merged, failures spaced out.
 
-A key whose work was begun goes before keys never looked at, so that the first of many is finished long before
-the last. Nothing here knows what a key means, and nothing imports kopf.
+An urgent key, one that nobody was told anything about yet, goes first and finds room when every place is
+taken. After those a key whose work was begun goes before keys never looked at, so that the first of many is
+finished long before the last. Nothing here knows what a key means, and nothing imports kopf.
 """
 
 import asyncio
@@ -19,11 +20,14 @@ _log = logging.getLogger(__name__)
 
 BACKOFF_FIRST_S = 1.0
 BACKOFF_LIMIT_S = 300.0
+URGENT_PLACES = 4
+"""Work on urgent keys that may go on beyond the limit of concurrency."""
 
 
 class Verdict(StrEnum):
     """How one piece of work ended."""
 
+    NOTICED = "noticed"
     SETTLED = "settled"
     WAITING = "waiting"
     REFUSED = "refused"
@@ -35,7 +39,8 @@ class Outcome:
     """What the queue needs to know of a piece of work that ended.
 
     Attributes:
-        verdict: SETTLED and REFUSED end the key's priority; FAILED spaces out the next attempts.
+        verdict: NOTICED puts the key at the end of the line, as if it were new; SETTLED and REFUSED end its
+            priority; FAILED spaces out the next attempts.
         again_after_s: when to try again unasked; None waits to be asked. FAILED chooses for itself.
     """
 
@@ -64,7 +69,10 @@ class WorkQueue(Generic[K]):
         self._concurrency = concurrency
         self._jitter = jitter
         self._backoff_first_s = backoff_first_s
-        self._ready: OrderedDict[K, float] = OrderedDict()
+        self._urgent: OrderedDict[K, float] = OrderedDict()
+        self._resumed: OrderedDict[K, float] = OrderedDict()
+        self._fresh: OrderedDict[K, float] = OrderedDict()
+        self._lines = (self._urgent, self._resumed, self._fresh)
         self._begun: set[K] = set()
         self._running: dict[K, asyncio.Task[None]] = {}
         self._dirty: set[K] = set()
@@ -75,13 +83,13 @@ class WorkQueue(Generic[K]):
     @property
     def depth(self) -> int:
         """How many keys wait for their turn."""
-        return len(self._ready)
+        return sum(len(line) for line in self._lines)
 
     @property
     def age_s(self) -> float:
         """Seconds for which the longest waiting key has waited for its turn."""
         now = asyncio.get_running_loop().time()
-        return max((now - since for since in self._ready.values()), default=0.0)
+        return max((now - since for line in self._lines for since in line.values()), default=0.0)
 
     def start(self) -> None:
         """Begin to work; what was added before waits until now."""
@@ -98,7 +106,7 @@ class WorkQueue(Generic[K]):
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
 
-    def add(self, key: K, after_s: float = 0.0) -> None:
+    def add(self, key: K, after_s: float = 0.0, *, urgent: bool = False) -> None:
         """Ask for a key's work, now or later; asking twice is asking once, and the sooner one counts."""
         if after_s > 0:
             self._postpone(key, after_s)
@@ -107,8 +115,9 @@ class WorkQueue(Generic[K]):
             timer.cancel()
         if key in self._running:
             self._dirty.add(key)
-        elif key not in self._ready:
-            self._ready[key] = asyncio.get_running_loop().time()
+        elif not any(key in line for line in self._lines):
+            line = self._urgent if urgent else self._resumed if key in self._begun else self._fresh
+            line[key] = asyncio.get_running_loop().time()
             self._pump()
 
     def forget(self, key: K) -> None:
@@ -122,7 +131,8 @@ class WorkQueue(Generic[K]):
         loop = asyncio.get_running_loop()
         due = loop.time() + after_s
         planned = self._later.get(key)
-        if key in self._ready or (planned is not None and planned.when() <= due):
+        waiting = any(key in line for line in self._lines)
+        if waiting or (planned is not None and planned.when() <= due):
             return
         if planned is not None:
             planned.cancel()
@@ -133,12 +143,17 @@ class WorkQueue(Generic[K]):
         self.add(key)
 
     def _pump(self) -> None:
-        while self._open and self._ready and len(self._running) < self._concurrency:
-            key = next((waiting for waiting in self._ready if waiting in self._begun), None)
-            key = next(iter(self._ready)) if key is None else key
-            del self._ready[key]
+        while self._open and (line := self._next_line()):
+            key, _ = line.popitem(last=False)
             self._begun.add(key)
             self._running[key] = asyncio.create_task(self._run(key), name=f"work {key}")
+
+    def _next_line(self) -> OrderedDict[K, float] | None:
+        """Return the line whose first key may be worked on now."""
+        busy = len(self._running)
+        if busy >= self._concurrency:
+            return self._urgent if self._urgent and busy < self._concurrency + URGENT_PLACES else None
+        return next((line for line in self._lines if line), None)
 
     async def _run(self, key: K) -> None:
         outcome = Outcome(Verdict.FAILED)
@@ -158,11 +173,11 @@ class WorkQueue(Generic[K]):
             again_after_s = min(doubled, BACKOFF_LIMIT_S) * self._jitter()
         else:
             self._failures.pop(key, None)
-        if outcome.verdict in {Verdict.SETTLED, Verdict.REFUSED}:
+        if outcome.verdict in {Verdict.NOTICED, Verdict.SETTLED, Verdict.REFUSED}:
             self._begun.discard(key)
         if not self._open:
             return
-        if key in self._dirty:
+        if key in self._dirty or outcome.verdict is Verdict.NOTICED:
             self._dirty.discard(key)
             self.add(key)
         elif again_after_s is not None:

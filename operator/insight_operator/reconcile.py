@@ -6,7 +6,7 @@ Nothing is decided here that a pure module can decide, and nothing is remembered
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -17,20 +17,26 @@ from insight_operator.cluster.client import STATUS_MANAGER, Client
 from insight_operator.cluster.preview import preview
 from insight_operator.cluster.store import Key
 from insight_operator.desired import credentials
+from insight_operator.desired.pinning import Decision, decide
 from insight_operator.desired.plan import plan
-from insight_operator.desired.revisions import Held, held_back, outlived, renumbered, unrecorded
+from insight_operator.desired.records import outlived, renumbered, unrecorded
+from insight_operator.desired.revisions import Held, held_back
 from insight_operator.errors import OperatorError
 from insight_operator.events import Recorder, transitions
 from insight_operator.images import ImageSettings
 from insight_operator.observe import Observer
+from insight_operator.overlays import PodOverlays
 from insight_operator.queue import Outcome, Verdict
 from insight_operator.snapshot import Change, Manifest, Observed
 from insight_operator.status.derive import derive
-from insight_operator.status.migration import is_stale
+from insight_operator.status.migration import is_stale, is_unlike
+from insight_operator.status.remarks import unexplained
 from insight_operator.validate import ValidatedEngine, validate
 
-PATIENCE_S = 30.0
+PATIENCE_S = 10.0
 """When to look again at what is awaited: that a pod has not become ready for too long is no event."""
+LONGEST_WAIT_S = 900.0
+"""When to look again for a maintenance window at the latest: clocks may be set meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +46,17 @@ class Wanted:
     Attributes:
         planned: every child, in apply order.
         held: the Deployments that stay as a person rolled them back.
+        decision: what of the present rendering is planned, and what of it waits.
         changes: what would be changed, where that is only to be shown.
     """
 
     planned: tuple[Manifest, ...]
     held: tuple[Held, ...]
+    decision: Decision
     changes: tuple[Change, ...] | None = None
 
 
-NOTHING = Wanted((), ())
+NOTHING = Wanted((), (), Decision(()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,7 @@ class Reconciler:
         images: what is deployed and allowed.
         now: the time, for conditions.
         token: random bytes, for credentials.
+        overlays: what the administrator lays over pod templates.
     """
 
     client: Client
@@ -70,6 +79,7 @@ class Reconciler:
     images: ImageSettings
     now: Callable[[], datetime]
     token: Callable[[int], bytes]
+    overlays: PodOverlays = field(default_factory=dict)
 
     async def reconcile(self, key: Key) -> Outcome:
         """Do one pass. Raises OperatorError (after reporting it in the status) and ClusterError."""
@@ -77,11 +87,19 @@ class Reconciler:
         if resource is None:
             self.observer.shelf.forget(key)
             return Outcome(Verdict.SETTLED)
-        observed = await self.observer.observe(resource)
+        if is_new(resource):  # told at once that it was seen, however many wait
+            await self._report(None, NOTHING, None, self.observer.seen(resource, {}))
+            return Outcome(Verdict.NOTICED)
+        try:
+            observed = await self.observer.observe(resource)
+        except OperatorError as refusal:  # no right to the Secrets: nothing more can be known
+            await self._report(None, NOTHING, refusal, self.observer.seen(resource, {}))
+            raise
         engine, wanted, error = None, NOTHING, None
         try:
-            engine = validate(resource, observed.secrets, self.images)
-            wanted = Wanted(*held_back(engine, plan(engine), observed))
+            engine = validate(resource, observed.secrets, self.images, self.overlays)
+            decision = decide(engine, plan(engine), observed, gates.proven(engine, observed), self.now())
+            wanted = Wanted(*held_back(engine, decision.planned, observed), decision)
             if gates.planning(resource):
                 wanted = replace(wanted, changes=await self._preview(engine, wanted.planned, observed))
             else:
@@ -92,10 +110,11 @@ class Reconciler:
         except OperatorError as refusal:
             error = refusal
         seen = self.observer.seen(resource, dict(observed.secrets))
+        seen = replace(seen, remarks=await self.observer.remarks(unexplained(seen, self.now())))
         status = await self._report(engine, wanted, error, seen)
         if error is not None:
             raise error
-        return outcome(status)
+        return outcome(status, wanted.decision.opens_in_s, watched=not seen.remarks)
 
     async def _converge(self, engine: ValidatedEngine, wanted: Wanted, observed: Observed) -> None:
         """Write what differs, stage by stage while gates are open; then delete what is in no plan."""
@@ -139,15 +158,15 @@ class Reconciler:
         """Apply the stages whose gate is open; tell whether that was all of them."""
         for stage in kinds.STAGES:
             wanted = [manifest for manifest in planned if kinds.BY_KIND[manifest["kind"]].stage == stage]
-            if stage == kinds.JOB.stage and is_stale(engine, observed):
+            if stage == kinds.JOB.stage and is_stale(engine, planned, observed):
                 await all_of(self.client.delete(live) for job in wanted if (live := self._live(job)))
                 return False
             if not gates.is_open(stage, engine, planned, observed):
                 return False
             # Looked up once: a Job that succeeded and is cleared away between two looks would be run again.
             found = [(manifest, self._live(manifest)) for manifest in wanted]
-            if stage == kinds.JOB.stage and gates.migrated(engine, observed):
-                found = [(job, live) for job, live in found if live is not None]
+            if stage == kinds.JOB.stage and gates.migrated(engine, planned, observed):
+                found = [(job, live) for job, live in found if live and not is_unlike(job, live)]
             await all_of(applier.ensure(manifest, live) for manifest, live in found)
         return True
 
@@ -156,7 +175,7 @@ class Reconciler:
     ) -> tuple[Change, ...]:
         """Return what a pass would change, in order; nothing is stored."""
         stored = observed.children.get((kinds.CONFIG_MAP.kind, naming.child(engine, inventory.PART)))
-        proofs, migrated = inventory.Inventory(stored), gates.migrated(engine, observed)
+        proofs, migrated = inventory.Inventory(stored), gates.migrated(engine, planned, observed)
         found = []
         for manifest in planned:
             live = self._live(manifest)
@@ -176,7 +195,8 @@ class Reconciler:
     ) -> None:
         """Remember what was rolled out, after it was: so that only a person's undo looks like one."""
         children = self.observer.seen(observed.resource, {}).children
-        for revision in unrecorded(engine, wanted.planned, wanted.held, children):
+        held, decision = {one.deployment for one in wanted.held}, wanted.decision
+        for revision in unrecorded(engine, decision.planned, held, children, decision.causes):
             live = self._live(revision)
             if live is None:
                 await applier.create_only(revision)
@@ -222,6 +242,7 @@ class Reconciler:
             wanted.planned if engine else None,
             wanted.held,
             wanted.changes,
+            wanted.decision.pending,
         )
         if status == previous:
             return status
@@ -246,9 +267,19 @@ class Reconciler:
             self.observer.store.put(manifest)
 
 
-def outcome(status: Manifest) -> Outcome:
-    """Return what a pass that ended with this status means for the next one."""
-    return Outcome(Verdict.SETTLED) if gates.at_rest(status) else Outcome(Verdict.WAITING, PATIENCE_S)
+def outcome(status: Manifest, opens_in_s: float | None = None, *, watched: bool = True) -> Outcome:
+    """Return what a pass that ended with this status means for the next one.
+
+    Nothing watches Events, nor tells when a maintenance window opens: what rests on them is looked at again.
+    """
+    if not (gates.at_rest(status) and watched):
+        return Outcome(Verdict.WAITING, PATIENCE_S)
+    return Outcome(Verdict.SETTLED, None if opens_in_s is None else min(opens_in_s + 1, LONGEST_WAIT_S))
+
+
+def is_new(resource: Manifest) -> bool:
+    """Tell whether nobody has judged the resource yet; its status may have a default all the same."""
+    return not (resource.get("status") or {}).get("conditions")
 
 
 def begins(resource: Manifest) -> bool:

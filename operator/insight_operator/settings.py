@@ -3,9 +3,17 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
 
 from insight_operator import __version__
+from insight_operator.cluster.kinds import EVERYWHERE
+from insight_operator.desired.overlays import OverlaysRefused, checked
 from insight_operator.images import ImageSettings, repository
+from insight_operator.overlays import NO_OVERLAYS, PodOverlays
+
+POD_OVERLAYS = "INSIGHT_OPERATOR_POD_OVERLAYS"
 
 DEFAULT_ENGINE_IMAGE = f"ghcr.io/insight-engine/insight-engine:{__version__}"
 DEFAULT_POSTGRES_IMAGE = "docker.io/library/postgres:18"
@@ -13,7 +21,7 @@ DEFAULT_REDIS_IMAGE = "docker.io/library/redis:7"
 
 
 class SettingsError(Exception):
-    """A variable that cannot be used; the message is one sentence with its name and the cure."""
+    """Settings that cannot be used; the message is a `FIELD: message` line for each mistake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,16 +29,19 @@ class Settings:
     """How one operator process runs.
 
     Attributes:
-        namespaces: where it looks after InsightEngines; empty when only the login knows.
+        namespaces: where it looks after InsightEngines; `*` alone is everywhere; empty when only the login
+            knows.
         images: what it deploys and what a CR may name.
+        overlays: what the administrator lays over pod templates.
         log_level: name of the least level that is logged.
-        resync_s: seconds between two looks at what cannot be watched (Secrets) and at lists of what can.
+        resync_s: least seconds between two looks at Secrets, which cannot be watched, and at lists.
         concurrency: InsightEngines worked on at once.
         listen: address and port of the health and metrics server.
     """
 
     namespaces: tuple[str, ...]
     images: ImageSettings
+    overlays: PodOverlays
     log_level: str
     resync_s: float
     concurrency: int
@@ -41,8 +52,9 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
     """Read the settings. Raises SettingsError for a value that cannot be used."""
     given = os.environ if environment is None else environment
     return Settings(
-        namespaces=_names(given.get("INSIGHT_OPERATOR_NAMESPACES", "") or given.get("POD_NAMESPACE", "")),
+        namespaces=_namespaces(given),
         images=image_settings(given),
+        overlays=pod_overlays(given.get(POD_OVERLAYS, "")),
         log_level=_level(given.get("INSIGHT_OPERATOR_LOG_LEVEL", "INFO")),
         resync_s=_number(given, "INSIGHT_OPERATOR_RESYNC_S", "30"),
         concurrency=int(_number(given, "INSIGHT_OPERATOR_CONCURRENCY", "16")),
@@ -63,6 +75,30 @@ def image_settings(environment: Mapping[str, str] | None = None) -> ImageSetting
     )
 
 
+def pod_overlays(file: str, field: str = POD_OVERLAYS) -> PodOverlays:
+    """Read the overlays in a YAML file that `field` names; none when it names none. Raises SettingsError."""
+    if not file:
+        return NO_OVERLAYS
+    try:
+        return checked(yaml.safe_load(Path(file).read_text(encoding="utf-8")))
+    except OSError as error:
+        raise SettingsError(f"{field}: {file} cannot be read: {error.strerror}") from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        text = " ".join(str(error).split())
+        raise SettingsError(f"{field}: {file} cannot be read as YAML: {text}") from error
+    except OverlaysRefused as refused:
+        raise SettingsError(str(refused)) from refused
+
+
+def _namespaces(given: Mapping[str, str]) -> tuple[str, ...]:
+    found = _names(given.get("INSIGHT_OPERATOR_NAMESPACES", "") or given.get("POD_NAMESPACE", ""))
+    if EVERYWHERE in found and len(found) > 1:
+        raise SettingsError(
+            f"INSIGHT_OPERATOR_NAMESPACES: is {','.join(found)!r}; use names, or {EVERYWHERE} alone for all."
+        )
+    return found
+
+
 def _names(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for part in text.split(",") if (name := part.strip())))
 
@@ -70,7 +106,7 @@ def _names(text: str) -> tuple[str, ...]:
 def _level(text: str) -> str:
     level = text.upper()
     if level not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
-        raise SettingsError(f"INSIGHT_OPERATOR_LOG_LEVEL is {text!r}; use DEBUG, INFO, WARNING or ERROR.")
+        raise SettingsError(f"INSIGHT_OPERATOR_LOG_LEVEL: is {text!r}; use DEBUG, INFO, WARNING or ERROR.")
     return level
 
 
@@ -81,12 +117,12 @@ def _number(given: Mapping[str, str], name: str, default: str) -> float:
     except ValueError:
         number = 0.0
     if not 1 <= number <= 86_400:  # noqa: PLR2004 - a day
-        raise SettingsError(f"{name} is {text!r}; use a number from 1 to 86400.")
+        raise SettingsError(f"{name}: is {text!r}; use a number from 1 to 86400.")
     return number
 
 
 def _address(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
     if not host or not port.isdecimal():
-        raise SettingsError(f"INSIGHT_OPERATOR_LISTEN is {text!r}; use HOST:PORT, such as 0.0.0.0:9090.")
+        raise SettingsError(f"INSIGHT_OPERATOR_LISTEN: is {text!r}; use HOST:PORT, such as 0.0.0.0:9090.")
     return host.strip("[]"), int(port)

@@ -44,6 +44,23 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Remark:
+    """What Kubernetes said of one object in an Event.
+
+    Attributes:
+        kind: the kind of object it is about.
+        name: that object's name.
+        reason: the Event's reason, such as `FailedCreate`.
+        message: the Event's note.
+    """
+
+    kind: str
+    name: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Observed:
     """One InsightEngine and what exists of it.
 
@@ -52,9 +69,11 @@ class Observed:
         children: live child objects by kind and name, each as the API server last returned it.
         pods: the live pods that belong to the children.
         secrets: the Secrets that the spec refers to, None where there is none of that name.
+        remarks: what Events say of the objects that want explaining, oldest first; asked for only then.
     """
 
     resource: Manifest
     children: Mapping[ChildKey, Manifest] = field(default_factory=dict)
     pods: tuple[Manifest, ...] = ()
     secrets: Mapping[str, SecretFacts | None] = field(default_factory=dict)
+    remarks: tuple[Remark, ...] = ()

@@ -1,4 +1,4 @@
-"""How the operator can be watched: JSON logs, metrics, and a health server that notices a blocked event loop.
+"""How the operator can be watched: JSON logs, and a server of metrics and health that sees a blocked loop.
 
 The server runs in a thread of its own, so that it still answers, with 503, when the loop no longer turns.
 """
@@ -14,14 +14,9 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import structlog
-from prometheus_client import (
-    CONTENT_TYPE_LATEST,
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    generate_latest,
-)
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from insight_operator.metrics import Metrics
 
 _BEAT_S = 0.5
 _BLOCKED_S = 15.0
@@ -48,6 +43,8 @@ def configure_logging(level: str) -> None:
     logging.root.handlers = [handler]
     logging.root.setLevel(level)
     logging.getLogger("kopf").setLevel(max(logging.WARNING, logging.getLevelName(level)))
+    # It tells of every try of every request; that a watch cannot be had is told once, by us.
+    logging.getLogger("kopf._cogs.clients.api").setLevel(logging.CRITICAL)
     structlog.configure(
         processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -56,64 +53,24 @@ def configure_logging(level: str) -> None:
     )
 
 
-class Metrics:
-    """The operator's metrics, in a registry of their own."""
-
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        self.passes = Counter(
-            "insight_operator_reconcile", "Passes by outcome", ["outcome"], registry=self.registry
-        )
-        self.errors = Counter(
-            "insight_operator_reconcile_errors", "Passes that failed", ["error"], registry=self.registry
-        )
-        self.duration = Histogram(
-            "insight_operator_reconcile_duration_seconds",
-            "Time of a pass by outcome",
-            ["outcome"],
-            buckets=(0.005, 0.02, 0.1, 0.5, 2, 10),
-            registry=self.registry,
-        )
-        self.writes = Counter(
-            "insight_operator_writes", "Writes to the API server", ["verb", "kind"], registry=self.registry
-        )
-        self.lag = Gauge("insight_operator_loop_lag_seconds", "Event loop lateness", registry=self.registry)
-        self._depth = Gauge("insight_operator_queue_depth", "Keys waiting", registry=self.registry)
-        self._age = Gauge("insight_operator_queue_age_seconds", "Longest wait", registry=self.registry)
-
-    def wrote(self, verb: str, kind: str) -> None:
-        """Count one write."""
-        self.writes.labels(verb, kind).inc()
-
-    def passed(self, outcome: str, seconds: float, error: BaseException | None) -> None:
-        """Count one pass."""
-        self.passes.labels(outcome).inc()
-        self.duration.labels(outcome).observe(seconds)
-        if error is not None:
-            self.errors.labels(type(error).__name__).inc()
-
-    def queue(self, depth: int, age_s: float) -> None:
-        """Show the queue's state."""
-        self._depth.set(depth)
-        self._age.set(age_s)
-
-
 @dataclass
 class Health:
     """What probes are answered from.
 
     Attributes:
         ready: whether the world was seen once and work goes on.
+        deaf: whether a watch stays silent although the API server answers.
         beat_at: monotonic time of the event loop's last turn.
     """
 
     ready: bool = False
+    deaf: bool = False
     beat_at: float = field(default_factory=time.monotonic)
 
     @property
     def alive(self) -> bool:
-        """Whether the event loop turns."""
-        return time.monotonic() - self.beat_at < _BLOCKED_S
+        """Whether the event loop turns and hears what happens."""
+        return not self.deaf and time.monotonic() - self.beat_at < _BLOCKED_S
 
 
 async def heartbeat(health: Health, metrics: Metrics, queue: Callable[[], tuple[int, float]]) -> None:

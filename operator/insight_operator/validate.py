@@ -7,7 +7,7 @@ here.
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -17,6 +17,7 @@ from insight_operator.crd.base import DNS_LABEL, RULE_ERROR
 from insight_operator.crd.models import NAME_LIMIT, EngineSpec
 from insight_operator.errors import InvalidReference, InvalidSpec
 from insight_operator.images import ImageSettings, allowed, engine_image, repository, version
+from insight_operator.overlays import NO_OVERLAYS, PodOverlays
 from insight_operator.snapshot import Manifest, SecretFacts
 
 _ADDRESS = (frozenset({"uri"}), frozenset({"host", "port", "username", "password"}))
@@ -26,6 +27,9 @@ _OBJECT_STORE = (frozenset({"endpoint", "bucket", "region", "access_key_id", "se
 _PULL = (frozenset({".dockerconfigjson"}),)
 EVERY_KEY = frozenset[str]().union(*_ADDRESS, *_DATABASE_ADDRESS, *_LOGIN, *_OBJECT_STORE, *_PULL)
 """Every entry that a referenced Secret may have to hold: what offline tools take for granted."""
+SPEC_LIMIT = 384 * 1024
+"""Bytes that a spec may have when written out as the engine's configuration is: what is made of it must fit
+into a ConfigMap and into the record of a rollout."""
 _OFFLINE_UID = "00000000-0000-0000-0000-000000000000"
 
 
@@ -46,6 +50,7 @@ class ValidatedEngine:
         database_secret: the Secret mounted as the `database` set.
         broker_secret: the Secret mounted as the `broker` set.
         admin_secret: the Secret mounted as the `bootstrap-admin` set.
+        overlays: what the operator's administrator lays over pod templates, by part.
     """
 
     name: str
@@ -60,6 +65,7 @@ class ValidatedEngine:
     database_secret: str
     broker_secret: str
     admin_secret: str
+    overlays: PodOverlays = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +85,10 @@ def references(resource: Manifest) -> set[str]:
 
 
 def validate(
-    resource: Manifest, secrets: Mapping[str, SecretFacts | None], images: ImageSettings
+    resource: Manifest,
+    secrets: Mapping[str, SecretFacts | None],
+    images: ImageSettings,
+    overlays: PodOverlays = NO_OVERLAYS,
 ) -> ValidatedEngine:
     """Return the engine to build.
 
@@ -89,7 +98,7 @@ def validate(
     """
     metadata = resource.get("metadata", {})
     spec = _parse(resource)
-    engine = _resolve(metadata, spec, images)
+    engine = replace(_resolve(metadata, spec, images), overlays=overlays)
     _check_images(engine, images)
     for reference in _references(spec):
         _check_secret(reference, secrets.get(reference.secret))
@@ -99,24 +108,37 @@ def validate(
 def problems(resource: Manifest) -> tuple[InvalidSpec, ...]:
     """Return everything that is wrong with the resource by itself, references aside."""
     found = [*_name_problems(str(resource.get("metadata", {}).get("name", "")))]
-    text = json.dumps(_without_nulls(resource.get("spec", {})))
+    spec = _without_nulls(resource.get("spec", {}))
     try:
-        EngineSpec.model_validate_json(text, strict=True)
+        EngineSpec.model_validate_json(_text(spec), strict=True)
     except ValidationError as refused:
         found += [_problem(detail) for detail in refused.errors(include_url=False, include_input=False)]
+    if (size := len(json.dumps(spec, indent=2, default=str))) > SPEC_LIMIT:
+        found.append(
+            InvalidSpec(
+                "spec",
+                f"is too large: {size} bytes of at most {SPEC_LIMIT}; list fewer tables and columns, "
+                "or divide the data sources between two InsightEngines",
+            )
+        )
     return tuple(found)
 
 
 def _parse(resource: Manifest) -> EngineSpec:
     for problem in problems(resource):
         raise problem
-    return EngineSpec.model_validate_json(json.dumps(_without_nulls(resource.get("spec", {}))), strict=True)
+    return EngineSpec.model_validate_json(_text(_without_nulls(resource.get("spec", {}))), strict=True)
+
+
+def _text(spec: Any) -> str:
+    """Return the spec as JSON; a date that YAML saw in unquoted text is a text again, as with kubectl."""
+    return json.dumps(spec, default=str)
 
 
 def _without_nulls(value: Any) -> Any:
     """Return the value as the API server would store it: a null means absent."""
     if isinstance(value, dict):
-        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+        return {str(key): _without_nulls(item) for key, item in value.items() if item is not None}
     return [_without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
@@ -173,10 +195,10 @@ def _check_images(engine: ValidatedEngine, images: ImageSettings) -> None:
         ("spec.database.managed.image", engine.postgres_image),
         ("spec.broker.managed.image", engine.redis_image),
     )
-    for field, image in chosen:
+    for path, image in chosen:
         if not allowed(image, images):
             raise InvalidSpec(
-                field,
+                path,
                 f"the repository {repository(image)} is not on the operator's allowlist "
                 f"({', '.join(sorted(images.allowlist)) or 'empty'}): use one of these, or have "
                 "the operator's administrator add it",
@@ -211,6 +233,12 @@ def _check_secret(reference: _Reference, facts: SecretFacts | None) -> None:
     if facts is None:
         raise InvalidReference(
             reference.field, f"there is no Secret {secret} in this namespace: create it or name another"
+        )
+    if naming.ENGINE_LABEL in facts.labels:
+        raise InvalidReference(
+            reference.field,
+            f"the Secret {secret} holds credentials that the operator made for an InsightEngine and is never "
+            "lent: make a Secret with a login of its own",
         )
     if facts.labels.get(naming.USE_LABEL) != "true":
         raise InvalidReference(

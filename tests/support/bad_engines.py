@@ -81,6 +81,10 @@ def _api_limits(**limits: Any) -> Manifest:
     return {"api": {"resources": {"limits": limits}}}
 
 
+def _window(**changes: Any) -> Manifest:
+    return {"upgrade": {"window": {"days": ["Sun"], "start": "02:00", "duration": "3h"} | changes}}
+
+
 EXTERNAL = {"external": {"secretRef": {"name": "elsewhere"}}}
 
 BAD: tuple[BadEngine, ...] = (
@@ -195,6 +199,15 @@ BAD: tuple[BadEngine, ...] = (
     BadEngine("token life in days", {"auth": {"accessTokenTTL": "1d"}}, "spec.auth.accessTokenTTL"),
     BadEngine("token life too short", {"auth": {"accessTokenTTL": "59s"}}, "spec.auth.accessTokenTTL"),
     BadEngine("token life too long", {"auth": {"accessTokenTTL": "721h"}}, "spec.auth.accessTokenTTL"),
+    BadEngine("unknown upgrade strategy", {"upgrade": {"strategy": "Manual"}}, "spec.upgrade.strategy"),
+    BadEngine("window without a day", _window(days=[]), "spec.upgrade.window.days"),
+    BadEngine("window on the same day twice", _window(days=["Mon", "Mon"]), "spec.upgrade.window.days"),
+    BadEngine("window on a day in full", _window(days=["Monday"]), "spec.upgrade.window.days"),
+    BadEngine("window at 24:00", _window(start="24:00"), "spec.upgrade.window.start"),
+    BadEngine("window too short", _window(duration="9m"), "spec.upgrade.window.duration"),
+    BadEngine("window too long", _window(duration="25h"), "spec.upgrade.window.duration"),
+    BadEngine("window in no zone", _window(timeZone="Europe/Berln"), "spec.upgrade.window"),
+    BadEngine("window in a path", _window(timeZone="../../etc/passwd"), "spec.upgrade.window.timeZone"),
     BadEngine(
         "repository without a tag",
         {"image": {"repository": "ghcr.io/insight-engine/insight-engine"}},
@@ -295,6 +308,8 @@ GOOD: dict[str, Manifest] = {
     ),
     "whole cores as a number": engine(_api_limits(cpu=2, memory="1Gi")),
     "largest sizes": engine({"api": {"replicas": 50}, "workers": {"replicas": 200, "concurrency": 64}}),
+    "window": engine(_window(days=["Mon", "Sun"], duration="24h", timeZone="America/Argentina/Buenos_Aires")),
+    "window in UTC": engine(_window(duration="10m", timeZone="UTC")),
     "shortest token": engine({"auth": {"accessTokenTTL": "60s"}}),
     "longest token": engine({"auth": {"accessTokenTTL": "720h"}}),
     "labels and environment": engine(

@@ -46,6 +46,11 @@ class OperatorProcess:
         """Whether the process runs."""
         return self._process is not None and self._process.poll() is None
 
+    def configure(self, **environment: str) -> "OperatorProcess":
+        """Set variables of its environment, for the next start."""
+        self._environment |= environment
+        return self
+
     def start(self, *, wait: bool = True) -> "OperatorProcess":
         """Start it; with `wait`, return once it is ready."""
         with self.log.open("ab") as log:

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from insight_operator import naming
-from insight_operator.cluster import kinds
+from insight_operator.cluster import kinds, rbac
 from support import audit
 from support.kube_api import KubeApi, Manifest
 from support.operator_process import OperatorProcess
@@ -134,28 +134,28 @@ def source_secret(labels: dict[str, str] | None = None) -> Manifest:
 
 def prepare(admin: KubeApi, folder: Path, audit_log: Path, *, source: bool = True) -> Space:
     """Make a namespace in which the operator may do what its Role says, and nothing else."""
-    namespace = f"test-{next(_counter)}"
+    kube = make_namespace(admin, f"test-{next(_counter)}", source=source)
+    kube.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": OPERATOR}})
+    for manifest in rbac.in_namespace(kube.namespace, (kube.namespace, OPERATOR)):
+        kube.create(manifest)
+    kubeconfig = operator_login(kube, folder / "operator.kubeconfig")
+    return Space(kube, OperatorProcess(kubeconfig, kube.namespace, folder / "operator.log"), audit_log)
+
+
+def make_namespace(admin: KubeApi, namespace: str, *, source: bool = True) -> KubeApi:
+    """Make a namespace with the volumes that an InsightEngine needs, and its data source's Secret."""
     admin.request("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
     kube = admin.within(namespace)
-    kube.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": OPERATOR}})
-    kube.create(kinds.role(OPERATOR, namespace))
-    kube.create(_binding(namespace))
-    for part in (naming.POSTGRES, naming.REDIS):
-        _volume(admin, namespace, f"data-{NAME}-{part}-0")
+    add_volumes(admin, namespace, NAME)
     if source:
         kube.create(source_secret())
-    kubeconfig = _kubeconfig(kube, folder / "operator.kubeconfig")
-    return Space(kube, OperatorProcess(kubeconfig, namespace, folder / "operator.log"), audit_log)
+    return kube
 
 
-def _binding(namespace: str) -> Manifest:
-    return {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "RoleBinding",
-        "metadata": {"name": OPERATOR},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": OPERATOR},
-        "subjects": [{"kind": "ServiceAccount", "name": OPERATOR, "namespace": namespace}],
-    }
+def add_volumes(admin: KubeApi, namespace: str, engine: str) -> None:
+    """Make the volumes that an InsightEngine of this name needs."""
+    for part in (naming.POSTGRES, naming.REDIS):
+        _volume(admin, namespace, f"data-{engine}-{part}-0")
 
 
 def _volume(admin: KubeApi, namespace: str, claim: str) -> None:
@@ -179,7 +179,7 @@ def _volume(admin: KubeApi, namespace: str, claim: str) -> None:
     admin.request("POST", "/api/v1/persistentvolumes", volume)
 
 
-def _kubeconfig(kube: KubeApi, path: Path) -> Path:
+def operator_login(kube: KubeApi, path: Path) -> Path:
     """Write a kubeconfig that logs in as the operator's ServiceAccount, its token in a file as in a pod."""
     write_token(kube, path.with_suffix(".token"))
     document = yaml.safe_load(kube.kubeconfig.read_text())

@@ -28,6 +28,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- with $image.digest }}@{{ . }}{{ end -}}
 {{- end -}}
 
+{{/* Not empty when all namespaces are watched. */}}
+{{- define "insight-operator.everywhere" -}}
+{{- if has "*" .Values.watchNamespaces }}true{{ end -}}
+{{- end -}}
+
 {{- define "insight-operator.namespaces" -}}
 {{- join "," (default (list .Release.Namespace) .Values.watchNamespaces) -}}
 {{- end -}}

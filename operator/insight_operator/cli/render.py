@@ -5,6 +5,7 @@ not in the file are taken to be right. No value of a Secret is read or printed: 
 placeholder.
 """
 
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -18,7 +19,8 @@ from insight_operator.desired import credentials
 from insight_operator.desired.plan import plan
 from insight_operator.errors import InvalidSpec, OperatorError
 from insight_operator.images import ImageSettings
-from insight_operator.settings import image_settings
+from insight_operator.overlays import NO_OVERLAYS, PodOverlays
+from insight_operator.settings import POD_OVERLAYS, SettingsError, image_settings, pod_overlays
 from insight_operator.snapshot import Manifest, SecretFacts
 from insight_operator.validate import EVERY_KEY, ValidatedEngine, problems, references, validate
 
@@ -26,33 +28,44 @@ PLACEHOLDER = "PLACEHOLDER-the-operator-makes-the-real-value-once"
 _SECRET_ENTRIES = {"password", credentials.KEYSET_FILE, credentials.STATE_KEY, credentials.CHECKSUM_KEY}
 
 
-def command(file: str) -> int:
+def command(file: str, overlays_file: str | None = None) -> int:
     """Print the children, or one `FIELD: message` line per mistake; return the exit code.
 
     Args:
         file: path of a YAML file; `-` for standard input.
+        overlays_file: path of the overlays of pod templates; None: the one that the environment names.
     """
+    try:
+        overlays = _overlays(overlays_file)
+    except SettingsError as refused:
+        sys.stderr.write(f"{refused}\n")
+        return 1
     try:
         text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
         documents = [document for document in yaml.safe_load_all(text) if isinstance(document, dict)]
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, RecursionError, yaml.YAMLError) as error:
         sys.stderr.write(f"{file}: cannot be read as YAML: {' '.join(str(error).split())}\n")
         return 1
     engines = [document for document in documents if document.get("kind") == naming.KIND]
     if not engines:
         sys.stderr.write(f"{file}: holds no {naming.KIND}: give a file with at least one\n")
         return 1
-    return _print(engines, _facts(documents), image_settings())
+    return _print(engines, _facts(documents), image_settings(), overlays)
 
 
-def rendered(resource: Manifest, secrets: dict[str, SecretFacts], images: ImageSettings) -> Iterator[str]:
+def rendered(
+    resource: Manifest,
+    secrets: dict[str, SecretFacts],
+    images: ImageSettings,
+    overlays: PodOverlays = NO_OVERLAYS,
+) -> Iterator[str]:
     """Yield the YAML of every child, Secrets with placeholders.
 
     Raises:
         OperatorError: the resource cannot be built.
     """
     known: dict[str, SecretFacts | None] = {name: _assumed() for name in references(resource)}
-    engine = validate(resource, known | secrets, images)
+    engine = validate(resource, known | secrets, images, overlays)
     for manifest in placeholders(engine):
         yield f"# Values are placeholders: the operator makes the real ones once.\n{to_yaml(manifest)}"
     for manifest in plan(engine):
@@ -71,14 +84,22 @@ def _blanked(secret: Manifest) -> Manifest:
     return {name: value for name, value in secret.items() if name != "data"} | {"stringData": shown}
 
 
-def _print(engines: Sequence[Manifest], secrets: dict[str, SecretFacts], images: ImageSettings) -> int:
+def _overlays(file: str | None) -> PodOverlays:
+    if file is None:
+        return pod_overlays(os.environ.get(POD_OVERLAYS, ""))
+    return pod_overlays(file, "--pod-overlays")
+
+
+def _print(
+    engines: Sequence[Manifest], secrets: dict[str, SecretFacts], images: ImageSettings, overlays: PodOverlays
+) -> int:
     documents: list[str] = []
     mistakes: list[str] = []
     for resource in engines:
         found = list(_mistakes(resource))
         if not found:
             try:
-                documents += rendered(resource, secrets, images)
+                documents += rendered(resource, secrets, images, overlays)
             except OperatorError as error:
                 found = [error]
         where = f" (in {_name(resource)})" if len(engines) > 1 else ""

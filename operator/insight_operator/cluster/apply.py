@@ -15,6 +15,7 @@ from insight_operator.naming import ADOPT, Named
 from insight_operator.snapshot import Manifest
 
 _TRIES = 5
+_DENIED = ("denied request", "denied the request")
 
 
 class Applier:
@@ -133,12 +134,18 @@ def _told(desired: Manifest) -> Iterator[None]:
     try:
         yield
     except errors.Refused as refusal:
+        if any(word in str(refusal) for word in _DENIED):  # a policy may answer 422, as it likes
+            raise WriteForbidden(_title(desired), _forbidden(refusal)) from refusal
         raise InvalidSpec(_title(desired), f"the API server refuses it: {refusal}") from refusal
     except errors.Forbidden as refusal:
         if "exceeded quota" in str(refusal):
             raise QuotaExceeded(_title(desired), f"{refusal}. Raise the quota or ask for less.") from refusal
-        cure = "Give the operator that right, or change the policy that refuses."
-        raise WriteForbidden(_title(desired), f"the API server forbids it: {refusal}. {cure}") from refusal
+        raise WriteForbidden(_title(desired), _forbidden(refusal)) from refusal
+
+
+def _forbidden(refusal: Exception) -> str:
+    cure = "Give the operator that right, or change the policy that refuses."
+    return f"the API server forbids it: {refusal}. {cure}"
 
 
 def holds(live: Manifest, desired: Manifest) -> bool:

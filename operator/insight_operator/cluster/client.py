@@ -4,7 +4,7 @@ It speaks JSON, raises only `cluster.errors`, and neither retries nor caches: qu
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -15,13 +15,16 @@ from insight_operator import __version__
 from insight_operator.cluster import errors, kinds
 from insight_operator.cluster.kinds import Kind
 from insight_operator.cluster.login import Login, TokenFile
+from insight_operator.cluster.pulse import SILENCE_S
 from insight_operator.snapshot import Manifest
 
 CHILDREN_MANAGER = "insight-operator"
 STATUS_MANAGER = "insight-status"
 
 _TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=5)
+_WATCHING = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=SILENCE_S)
 _DRY_RUN = {"dryRun": "All"}
+_EVENTS_READ = 100
 _APPLY = {"Content-Type": "application/apply-patch+yaml"}
 _JSON = {"Content-Type": "application/json"}
 _JSON_PATCH = {"Content-Type": "application/json-patch+json"}
@@ -69,6 +72,47 @@ class Client:
             item.setdefault("apiVersion", kind.api_version)
         version = found.get("metadata", {}).get("resourceVersion") or "0"
         return Listing(tuple(found.get("items") or ()), int(version))
+
+    async def watch(
+        self, kind: Kind, namespace: str, selector: str, since: int
+    ) -> AsyncIterator[tuple[str, Manifest]]:
+        """Yield type and object of every event after a version, bookmarks included, until the server ends it.
+
+        Raises:
+            Outdated: the version is too old to go on from; list again.
+            Unreachable: the connection broke, or nothing was heard for too long.
+        """
+        query = {"watch": "true", "allowWatchBookmarks": "true", "resourceVersion": str(since)}
+        if selector:
+            query["labelSelector"] = selector
+        path = kind.path(namespace)
+        try:
+            async with self.session.get(self._url(path), params=query, timeout=_WATCHING) as response:
+                if response.status >= HTTPStatus.BAD_REQUEST:
+                    raise self._refused("WATCH", path, response.status, await response.read())
+                async for line in _lines(response.content):
+                    yield _event(path, json.loads(line), kind)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise errors.Unreachable(f"WATCH {path}: {error!r}") from error
+
+    async def answers(self) -> bool:
+        """Tell whether the API server answers at all."""
+        try:
+            await self._send("GET", "/version", {})
+        except errors.ClusterError:
+            return False
+        return True
+
+    async def events_about(self, manifest: Manifest) -> Listing:
+        """Return the Events about an object, whoever wrote them, in no order."""
+        metadata = manifest["metadata"]
+        fields = {"regarding.kind": manifest["kind"], "regarding.name": metadata["name"]}
+        query = {
+            "fieldSelector": ",".join(f"{field}={value}" for field, value in fields.items()),
+            "limit": str(_EVENTS_READ),
+        }
+        found = await self._send("GET", kinds.EVENT.path(metadata["namespace"]), query)
+        return Listing(tuple(found.get("items") or ()), 0)
 
     async def create(
         self, manifest: Manifest, manager: str = CHILDREN_MANAGER, *, dry_run: bool = False
@@ -130,25 +174,30 @@ class Client:
         headers: Mapping[str, str] | None = None,
     ) -> Manifest:
         data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
-        url = self.login.server.rstrip("/") + path
         try:
             async with self.session.request(
-                method, url, params=query, data=data, headers=headers, timeout=_TIMEOUT
+                method, self._url(path), params=query, data=data, headers=headers, timeout=_TIMEOUT
             ) as response:
                 payload = await response.read()
                 status = response.status
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise errors.Unreachable(f"{method} {path}: {error!r}") from error
-        if status == HTTPStatus.UNAUTHORIZED and isinstance(self.login.token, TokenFile):
-            self.login.token.forget()
         if status >= HTTPStatus.BAD_REQUEST:
-            raise _refusal(method, path, status, payload)
+            raise self._refused(method, path, status, payload)
         answer: Manifest = json.loads(payload)
         return answer
 
+    def _url(self, path: str) -> str:
+        return self.login.server.rstrip("/") + path
 
-def open_session(login: Login) -> aiohttp.ClientSession:
-    """Open a session, for our requests or for kopf's watches; each request looks the token up."""
+    def _refused(self, method: str, path: str, status: int, payload: bytes) -> errors.ClusterError:
+        if status == HTTPStatus.UNAUTHORIZED and isinstance(self.login.token, TokenFile):
+            self.login.token.forget()
+        return _refusal(method, path, status, payload)
+
+
+def open_session(login: Login, *middlewares: aiohttp.ClientMiddlewareType) -> aiohttp.ClientSession:
+    """Open a session, for our requests or for kopf's watch; each request looks the token up."""
 
     async def authorize(
         request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
@@ -159,7 +208,28 @@ def open_session(login: Login) -> aiohttp.ClientSession:
 
     connector = aiohttp.TCPConnector(limit=0, ssl=login.tls if login.tls is not None else True)
     agent = {"User-Agent": f"insight-operator/{__version__}"}
-    return aiohttp.ClientSession(connector=connector, headers=agent, middlewares=(authorize,))
+    return aiohttp.ClientSession(connector=connector, headers=agent, middlewares=(*middlewares, authorize))
+
+
+async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
+    """Yield line by line whatever their length; the reader's own lines are limited to 128 KiB."""
+    rest = bytearray()
+    async for piece in content.iter_any():
+        rest += piece
+        while (end := rest.find(b"\n")) >= 0:
+            line = bytes(rest[:end])
+            del rest[: end + 1]
+            yield line
+
+
+def _event(path: str, found: Manifest, kind: Kind) -> tuple[str, Manifest]:
+    manifest: Manifest = found["object"]
+    if found["type"] == "ERROR":
+        code, reason = int(manifest.get("code") or 0), str(manifest.get("reason", ""))
+        raise errors.from_status(code, reason, f"WATCH {path}: {manifest.get('message')}")
+    manifest.setdefault("kind", kind.kind)
+    manifest.setdefault("apiVersion", kind.api_version)
+    return str(found["type"]), manifest
 
 
 def _refusal(method: str, path: str, status: int, payload: bytes) -> errors.ClusterError:

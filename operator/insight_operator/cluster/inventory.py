@@ -57,6 +57,10 @@ class Inventory:
         """Tell whether the live object is exactly what applying `desired` led to."""
         return self._entries.get(_name(desired)) == f"{digest(desired)} {live_fingerprint}"
 
+    def knows(self, live: Manifest) -> bool:
+        """Tell whether the live object is what the last apply of it led to, whatever that asked for."""
+        return self._entries.get(_name(live), "").endswith(f" {fingerprint(live)}")
+
     def record(self, desired: Manifest, live_fingerprint: str) -> None:
         """Remember what applying `desired` led to."""
         self._entries[_name(desired)] = f"{digest(desired)} {live_fingerprint}"

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from insight_operator import naming
+
+EVERYWHERE = "*"
+"""Stands for all namespaces where a list of namespaces is asked for."""
 
 _WATCH = ("list", "watch")
 _READ = ("get", *_WATCH)
@@ -46,9 +48,13 @@ class Kind:
         return f"{self.group}/{self.version}" if self.group else self.version
 
     def path(self, namespace: str, name: str = "", subresource: str = "") -> str:
-        """Return the URL path of the collection, of one object, or of a subresource of it."""
+        """Return the URL path of the collection, of one object, or of a subresource of it.
+
+        An empty namespace names the collection of all namespaces.
+        """
         root = f"/apis/{self.group}" if self.group else "/api"
-        parts = (root, self.version, "namespaces", namespace, self.plural, name, subresource)
+        within = ("namespaces", namespace) if namespace else ()
+        parts = (root, self.version, *within, self.plural, name, subresource)
         return "/".join(part for part in parts if part)
 
 
@@ -95,7 +101,7 @@ CONTROLLER_REVISION = Kind(
 )
 POD = Kind("Pod", "", "v1", "pods", _WATCH, watched=True)
 REPLICA_SET = Kind("ReplicaSet", "apps", "v1", "replicasets", ("list",))
-EVENT = Kind("Event", "events.k8s.io", "v1", "events", ("get", "create", "patch"))
+EVENT = Kind("Event", "events.k8s.io", "v1", "events", ("get", "list", "create", "patch"))
 
 TABLE = (
     ENGINE,
@@ -121,22 +127,12 @@ Rule = dict[str, list[str]]
 
 
 def rules(kinds: Iterable[Kind] = TABLE) -> list[Rule]:
-    """Return the rules of the operator's Role in one namespace."""
+    """Return the rules that let the operator do what the table says, of these kinds."""
     found: list[Rule] = []
     for kind in kinds:
         found.append(_rule(kind.group, kind.plural, kind.verbs))
         found.extend(_rule(kind.group, f"{kind.plural}/{name}", verbs) for name, verbs in kind.subresources)
     return found
-
-
-def role(name: str, namespace: str) -> dict[str, Any]:
-    """Return the whole Role."""
-    return {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "Role",
-        "metadata": {"name": name, "namespace": namespace},
-        "rules": rules(),
-    }
 
 
 def _rule(group: str, resource: str, verbs: tuple[str, ...]) -> Rule:

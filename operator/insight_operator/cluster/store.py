@@ -35,6 +35,10 @@ class Store:
         """Return the keys of all InsightEngines."""
         return [(namespace, name) for kind, namespace, name in self._objects if kind == naming.KIND]
 
+    def resources(self) -> list[Manifest]:
+        """Return all InsightEngines; safe to call from another thread."""
+        return [found for (kind, _, _), found in list(self._objects.items()) if kind == naming.KIND]
+
     def owned(self, key: Key) -> Iterator[Manifest]:
         """Return what belongs to an InsightEngine of this name, pods included."""
         places = sorted(self._owned.get(key, ()))
@@ -66,12 +70,16 @@ class Store:
         return keys
 
     def replace(self, kind: str, namespace: str, listing: Listing) -> set[Key]:
-        """Take in a whole list, which may be a moment old; return the keys for which it holds news."""
+        """Take in a whole list, which may be a moment old; return the keys for which it holds news.
+
+        An empty namespace says that the list is of all namespaces.
+        """
         woken: set[Key] = set()
         for item in listing.items:
             woken |= self.note(None, item)
         listed = {_place(item) for item in listing.items}
-        for place in [place for place in self._objects if place[:2] == (kind, namespace)]:
+        covered = [place for place in self._objects if place[0] == kind and namespace in {"", place[1]}]
+        for place in covered:
             known = self._objects[place]
             if place not in listed and _version(known) <= listing.resource_version:
                 woken |= self.note("DELETED", known)

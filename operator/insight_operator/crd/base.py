@@ -25,7 +25,7 @@ from pydantic_core import CoreSchema, PydanticCustomError
 
 RULE_ERROR = "rule"
 DNS_LABEL = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
-DNS_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+DNS_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ def list_map(key: str) -> dict[str, Any]:
     return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key]}
 
 
-Duration = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,6}[smh]$", max_length=8)]
+Duration = Annotated[str, Field(pattern=r"^([1-9][0-9]{0,6}[sm]|[1-9][0-9]{0,5}h)$", max_length=8)]
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
@@ -135,7 +135,8 @@ def _quantity_schema(pattern: str) -> dict[str, Any]:
 
 
 CPU_PATTERN = r"^([0-9]{1,4}(\.[0-9]{1,3})?|[1-9][0-9]{0,6}m)$"
-BYTES_PATTERN = r"^[1-9][0-9]{0,11}(\.[0-9]{1,3})?(Ki|Mi|Gi|Ti|k|M|G|T)?$"
+# Kubernetes counts bytes in 64 bits: what a number of digits allows must stay below 2^63.
+BYTES_PATTERN = r"^[1-9][0-9]{0,5}(\.[0-9]{1,3})?(Gi|Ti|G|T)$|^[1-9][0-9]{0,11}(\.[0-9]{1,3})?(Ki|Mi|k|M)?$"
 Cpu = Annotated[
     str,
     BeforeValidator(_number_to_text),

@@ -4,7 +4,7 @@ from insight_operator import naming
 from insight_operator.crd.base import DNS_LABEL
 from insight_operator.crd.models import NAME_LIMIT, EngineSpec
 from insight_operator.crd.schema import structural
-from insight_operator.crd.status import EngineStatus
+from insight_operator.crd.status import NOT_OBSERVED, EngineStatus
 from insight_operator.snapshot import Manifest
 
 SHORT_NAME = "ie"
@@ -65,7 +65,7 @@ def _schema() -> Manifest:
             "kind": {"type": "string"},
             "metadata": {"type": "object"},
             "spec": structural(EngineSpec),
-            "status": structural(EngineStatus),
+            "status": structural(EngineStatus) | {"default": {"observedGeneration": NOT_OBSERVED}},
         },
         "x-kubernetes-validations": [
             {

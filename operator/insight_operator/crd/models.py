@@ -23,6 +23,7 @@ from insight_operator.crd.data_sources import DataSource
 from insight_operator.crd.pods import Pods, Scheduling
 from insight_operator.crd.resources import ApiResources, BrokerResources, DatabaseResources, WorkerResources
 from insight_operator.crd.results import Results
+from insight_operator.crd.upgrade import Upgrade
 from insight_operator.crd.workload import (
     DisruptionBudget,
     LivenessProbe,
@@ -32,7 +33,9 @@ from insight_operator.crd.workload import (
 )
 
 NAME_LIMIT = 40
-IMAGE_REFERENCE = r"^[a-z0-9][a-zA-Z0-9._:/-]*[a-zA-Z0-9](@sha256:[a-f0-9]{64})?$"
+_COMPONENT = r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*"
+REPOSITORY = rf"([a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{{1,5}})?/)?{_COMPONENT}(/{_COMPONENT})*"
+IMAGE_REFERENCE = rf"^{REPOSITORY}(:[A-Za-z0-9_][A-Za-z0-9._-]{{0,127}})?(@sha256:[a-f0-9]{{64}})?$"
 
 
 def _one_of(model: "Database | Broker") -> bool:
@@ -161,10 +164,7 @@ class Image(Model):
         ),
     )
 
-    repository: (
-        Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._:/-]*[a-z0-9]$", min_length=2, max_length=255)]
-        | None
-    ) = None
+    repository: Annotated[str, Field(pattern=rf"^{REPOSITORY}$", min_length=2, max_length=255)] | None = None
     """Repository, with its registry; it must be on the operator's allowlist."""
     tag: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", max_length=128)] | None = None
     """Tag."""
@@ -288,6 +288,8 @@ class EngineSpec(Model):
     """Labels, annotations and environment added to every pod of the engine."""
     deletion_policy: DeletionPolicy = DeletionPolicy.RETAIN
     """Whether volumes and credentials outlive the InsightEngine; one of the same name takes them up again."""
+    upgrade: Upgrade = Upgrade()
+    """When pods are restarted for a new operator, or for changed settings of it."""
     mode: Mode = Mode.APPLY
     """`Plan` changes nothing and shows in `.status.plan` what `Apply` would do and which pods it restarts."""
     suspend: bool = False

@@ -12,14 +12,37 @@ from pydantic import Field
 
 from insight_operator.crd.base import Model, ObjectName, Rule, UniqueNames, list_map
 
-LABEL_NAME = r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"
-LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
-LABEL_NAME_LIMIT = 317
-RESERVED_KEY = (
-    r"^(app|pod-template-hash|controller-revision-hash|job-name|controller-uid)$"
-    r"|kubernetes\.io/|k8s\.io/|insightengine\.io/"
+# Written with [.] for a dot: the same text stands in a CEL string, where a backslash would need another.
+LABEL_NAME = (
+    r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?"
+    r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
 )
-RESERVED_ENV = r"^(LD_|PYTHON|INSIGHT_|GUNICORN_|CELERY_|PG|SSL_|OPENSSL_|PATH$|HOME$)|_PROXY$"
+LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
+LABEL_NAME_LIMIT = 253
+ANNOTATIONS_LIMIT = 32768
+# What Services, policies and controllers in a namespace commonly select pods by.
+_SELECTED_BY = (
+    "app|k8s-app|name|component|tier|role|run|release|job-name|controller-uid"
+    "|pod-template-hash|controller-revision-hash"
+)
+# Whoever reads these changes pods, their network or their rights, or runs commands in them.
+_OBEYED_BY = (
+    r"kubernetes[.]io/|k8s[.]io/|insightengine[.]io/|inject|sidecar|istio|linkerd|hashicorp|dapr[.]io/|kuma[.]io/"
+    r"|openservicemesh|opentelemetry|datadoghq|dynatrace|newrelic|banzaicloud|doppler|velero|kasten"
+    r"|cni|cncf[.]io/|multus|calico|cilium|antrea|ovn[.]org/|crio|cri-o|^(io|org|run)[.]|nvidia"
+    r"|amazonaws|azure|gke[.]io/|google[.]com/|openshift|kyverno|gatekeeper"
+)
+RESERVED_KEY = rf"^({_SELECTED_BY})$|{_OBEYED_BY}"
+RESERVED_ENV = (
+    r"^(LD_|PYTHON|INSIGHT_|GUNICORN_|UVICORN_|CELERY_|C_FORCE_|KOMBU_|REDIS_|PG|MYSQL_|DUCKDB_|SQLITE_|SSL_"
+    r"|OPENSSL_|KRB5|AWS_|AZURE_|GOOGLE_|KUBE|OTEL_EXPORTER_|PROMETHEUS_|GLIBC_|GCONV_|NSS_|RES_|XDG_)"
+    r"|^(PATH|HOME|SHELL|ENV|BASH_ENV|IFS|TMPDIR|PORT|LOCALDOMAIN|HOSTALIASES|WEB_CONCURRENCY|FORWARDED_ALLOW_IPS)$"
+    r"|_(PROXY|CA_BUNDLE)$"
+)
+RESERVED_TAINT = (
+    r"^node-role[.]kubernetes[.]io/"
+    r"|^node[.]kubernetes[.]io/(unschedulable|disk-pressure|memory-pressure|pid-pressure|network-unavailable)$"
+)
 SECRET_ENV = r"PASSWORD|PASSWD|SECRET|TOKEN|CREDENTIAL|PRIVATE_KEY|API_?KEY"  # noqa: S105 - a pattern, not a password
 
 _IS_NAME = f"size(key) <= {LABEL_NAME_LIMIT} && key.matches('{LABEL_NAME}')"
@@ -37,7 +60,6 @@ def _keys_are_free(values: dict[str, str]) -> bool:
 
 
 def _key_rules(field: str) -> tuple[Rule, ...]:
-    quoted = RESERVED_KEY.replace("\\", "\\\\")
     return (
         Rule(
             f"!has(self.{field}) || self.{field}.all(key, {_IS_NAME})",
@@ -46,8 +68,9 @@ def _key_rules(field: str) -> tuple[Rule, ...]:
             field,
         ),
         Rule(
-            f"!has(self.{field}) || !self.{field}.exists(key, key.matches('{quoted}'))",
-            "app, kubernetes.io/, k8s.io/ and insightengine.io/ are reserved: use another prefix",
+            f"!has(self.{field}) || !self.{field}.exists(key, key.matches('{RESERVED_KEY}'))",
+            "keys that other controllers select or act by are reserved (app, kubernetes.io/, injectors and "
+            "the like): use a prefix of your own",
             lambda pods: _keys_are_free(getattr(pods, field)),
             field,
         ),
@@ -81,12 +104,22 @@ class EnvironmentVariable(Model):
 class Pods(Model):
     """Labels, annotations and environment added to every pod of the engine."""
 
-    RULES: ClassVar[tuple[Rule, ...]] = (*_key_rules("labels"), *_key_rules("annotations"))
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        *_key_rules("labels"),
+        *_key_rules("annotations"),
+        Rule(
+            "!has(self.annotations) || "
+            f"self.annotations.map(key, size(self.annotations[key])).sum() <= {ANNOTATIONS_LIMIT}",
+            f"the values together must have at most {ANNOTATIONS_LIMIT} characters",
+            lambda pods: sum(map(len, pods.annotations.values())) <= ANNOTATIONS_LIMIT,
+            "annotations",
+        ),
+    )
 
     labels: Annotated[dict[str, LabelText], Field(max_length=32)] = {}  # noqa: RUF012 - pydantic copies it
-    """Labels added to every pod."""
+    """Labels added to every pod; not those that other controllers select or act by."""
     annotations: Annotated[dict[str, AnnotationText], Field(max_length=32)] = {}  # noqa: RUF012
-    """Annotations added to every pod."""
+    """Annotations added to every pod; not those that other controllers act by, such as injectors."""
     extra_env: Annotated[
         tuple[EnvironmentVariable, ...], UniqueNames, Field(max_length=32, json_schema_extra=list_map("name"))
     ] = ()
@@ -120,6 +153,21 @@ class Toleration(Model):
             ),
             "value",
         ),
+        Rule(
+            "!has(self.tolerationSeconds) || (has(self.effect) && self.effect == 'NoExecute')",
+            "needs effect: NoExecute beside it",
+            lambda toleration: (
+                toleration.toleration_seconds is None or toleration.effect is Effect.NO_EXECUTE
+            ),
+            "tolerationSeconds",
+        ),
+        Rule(
+            f"!self.key.matches('{RESERVED_TAINT}')",
+            "this taint keeps pods off control planes and failing nodes: only the operator's administrator "
+            "may have it tolerated, by a pod overlay",
+            lambda toleration: not re.search(RESERVED_TAINT, toleration.key),
+            "key",
+        ),
     )
 
     key: Annotated[str, Field(pattern=LABEL_NAME, min_length=1, max_length=LABEL_NAME_LIMIT)]
@@ -144,6 +192,12 @@ class Scheduling(Model):
             lambda scheduling: _keys_are_names(scheduling.node_selector),
             "nodeSelector",
         ),
+        Rule(
+            "!has(self.priorityClassName) || !self.priorityClassName.startsWith('system-')",
+            "the system- classes are Kubernetes' own: name another PriorityClass",
+            lambda scheduling: not (scheduling.priority_class_name or "").startswith("system-"),
+            "priorityClassName",
+        ),
     )
 
     node_selector: Annotated[dict[str, LabelText], Field(max_length=32)] = {}  # noqa: RUF012
@@ -151,4 +205,4 @@ class Scheduling(Model):
     tolerations: Annotated[tuple[Toleration, ...], Field(max_length=32)] = ()
     """Taints that pods put up with."""
     priority_class_name: ObjectName | None = None
-    """PriorityClass of every pod."""
+    """PriorityClass of every pod; not one of Kubernetes' own, which start with `system-`."""

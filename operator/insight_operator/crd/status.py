@@ -14,6 +14,9 @@ from insight_operator.crd.base import list_map
 Count = Annotated[int, Field(ge=0)]
 Sentence = Annotated[str, Field(max_length=1024)]
 
+NOT_OBSERVED = -1
+"""The generation that a new resource says was observed: what reads kstatus must not take it for finished."""
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, use_attribute_docstrings=True)
@@ -79,6 +82,8 @@ class MigrationStatus(_Part):
     """Revision of the schema it reached."""
     message: Sentence | None = None
     """Why its last try failed."""
+    code: Annotated[str, Field(max_length=64)] | None = None
+    """Why its last try failed, in one word of the engine's."""
     volume: Annotated[str, Field(max_length=64)] | None = None
     """Uid of the managed PostgreSQL's claim that it is about; another volume is migrated again."""
 
@@ -105,11 +110,26 @@ class PlanStatus(_Part):
     """Child by child, in the order in which they would be made; empty when nothing would change."""
 
 
+class PendingRestartStatus(_Part):
+    """A component whose pods would be restarted, and are not yet."""
+
+    component: Literal["api", "worker", "database", "broker"]
+    """Which one."""
+    revision: Annotated[str, Field(max_length=16)]
+    """What the annotation `insightengine.io/approve` must name to let it be rolled out."""
+    reason: Literal["OperatorChanged", "SpecChanged"]
+    """Whether only the operator or its settings changed, or the spec, under `Supervised`."""
+    message: Sentence
+    """What would change, and what lets it."""
+
+
 class EngineStatus(_Part):
     """What the operator last saw."""
 
-    observed_generation: Count | None = None
-    """The generation of the spec that this status is about."""
+    observed_generation: Annotated[int, Field(ge=NOT_OBSERVED)] | None = None
+    """The generation of the spec that this status is about; -1 until the operator has seen one."""
+    rolled_out_generation: Count | None = None
+    """The present generation once it has been Ready; pods lost after that are no rollout."""
     conditions: Annotated[
         tuple[ConditionStatus, ...], Field(max_length=32, json_schema_extra=list_map("type"))
     ] = ()
@@ -120,6 +140,8 @@ class EngineStatus(_Part):
     """What became of the migrate Job."""
     plan: PlanStatus | None = None
     """What waits for `spec.mode: Apply`; absent in that mode."""
+    pending_restart: Annotated[tuple[PendingRestartStatus, ...], Field(max_length=4)] | None = None
+    """Components whose restart waits for approval, another spec or the window; absent when none does."""
     version: Annotated[str, Field(max_length=64)] | None = None
     """Version of the engine image."""
     url: Annotated[str, Field(max_length=253)] | None = None

@@ -5,6 +5,7 @@ one.
 """
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from insight_operator import naming
@@ -26,6 +27,13 @@ def config_map(engine: ValidatedEngine) -> Manifest:
 def config_map_name(engine: ValidatedEngine) -> str:
     """Return its name, which changes with its content."""
     return naming.hashed_child(engine, naming.CONFIG, _data(engine))
+
+
+def restored(engine: ValidatedEngine, name: str, data: Mapping[str, str]) -> Manifest | None:
+    """Return an earlier ConfigMap from its name and content; None where the two do not belong together."""
+    if name != naming.hashed_child(engine, naming.CONFIG, data):
+        return None
+    return owned(engine, "v1", "ConfigMap", naming.CONFIG, name) | {"data": dict(data), "immutable": True}
 
 
 def _data(engine: ValidatedEngine) -> dict[str, str]:

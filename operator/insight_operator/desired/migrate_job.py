@@ -1,8 +1,9 @@
 """Builds the Job that brings the database to this version's schema. Pure.
 
-Its name hashes its whole template: whatever would make it do something else makes it another Job, and
-fixing a spec forward never needs anything deleted by hand. A database that does not answer yet is waited
-for, not counted as a try.
+Its name hashes what it does: image, command, configuration, credentials. Where and under which labels it
+runs makes it no other migration; a Job that did not succeed is replaced when that changes, so that fixing a
+spec forward never needs anything deleted by hand. A database that does not answer yet is waited for, not
+counted as a try.
 """
 
 from insight_operator import naming
@@ -20,6 +21,7 @@ TRIES = 3
 DEADLINE_S = 3600
 # Long enough to be seen and logged, short enough that a Job which gave up is tried again.
 TTL_S = 600
+_DOES = ("name", "image", "command", "args", "env", "volumeMounts")
 _RESOURCES = Resources(requests=Requests(cpu="50m"), limits=Limits(cpu="1", memory="256Mi"))
 
 
@@ -32,8 +34,14 @@ def migrate_job(engine: ValidatedEngine) -> Manifest:
 
 
 def migrate_job_name(engine: ValidatedEngine) -> str:
-    """Return its name, which changes with its template."""
-    return naming.hashed_child(engine, naming.MIGRATE, _spec(engine)["template"])
+    """Return its name, which changes with what it does."""
+    pod = _template(engine)["spec"]
+    does = [{part: container.get(part) for part in _DOES} for container in pod["containers"]]
+    return naming.hashed_child(
+        engine,
+        naming.MIGRATE,
+        {"containers": does, "volumes": pod["volumes"], "user": pod["securityContext"]},
+    )
 
 
 def _spec(engine: ValidatedEngine) -> Manifest:

@@ -7,6 +7,7 @@ from typing import Any
 
 from insight_operator import naming
 from insight_operator.crd.resources import Resources
+from insight_operator.overlays.merging import overlaid
 from insight_operator.snapshot import Manifest
 from insight_operator.validate import ValidatedEngine
 
@@ -153,5 +154,6 @@ def template(engine: ValidatedEngine, part: str, version: str, spec: Manifest) -
     if part in {naming.API, naming.WORKER, naming.MIGRATE}:
         made["metadata"]["labels"] = {**engine.spec.pods.labels, **made["metadata"]["labels"]}
         made["metadata"]["annotations"] = dict(engine.spec.pods.annotations)
+    made = overlaid(made, engine.overlays.get(part), naming.selector(engine, part))
     made["metadata"]["annotations"][naming.TEMPLATE_HASH] = naming.digest(made)
     return made

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import random
 import secrets
 import socket
 import time
@@ -15,16 +14,21 @@ import kopf
 import structlog
 
 from insight_operator import retry, telemetry
-from insight_operator.cluster import login
+from insight_operator.cluster import kinds, login
 from insight_operator.cluster.client import Client
 from insight_operator.cluster.errors import ClusterError, Unreachable
 from insight_operator.cluster.store import Key
+from insight_operator.cluster.tap import Tap
 from insight_operator.events import Recorder
 from insight_operator.handlers import watching
+from insight_operator.handlers.guard import Guard
+from insight_operator.handlers.looks import Lookout
+from insight_operator.metrics import Metrics
 from insight_operator.observe import Observer
 from insight_operator.queue import Outcome, WorkQueue
-from insight_operator.reconcile import Reconciler
+from insight_operator.reconcile import Reconciler, is_new
 from insight_operator.settings import Settings
+from insight_operator.snapshot import Manifest
 
 _KNOCK_S = 1.0
 _log = structlog.get_logger("insight_operator")
@@ -33,7 +37,7 @@ _log = structlog.get_logger("insight_operator")
 class Process:
     """The parts of one running operator."""
 
-    def __init__(self, settings: Settings, client: Client, metrics: telemetry.Metrics) -> None:
+    def __init__(self, settings: Settings, client: Client, metrics: Metrics) -> None:
         namespaces = settings.namespaces or (client.login.namespace,)
         self.namespaces = namespaces
         self.health = telemetry.Health()
@@ -42,11 +46,13 @@ class Process:
         self.observer = Observer(client, namespaces)
         self.queue: WorkQueue[Key] = WorkQueue(self.work, settings.concurrency)
         self._resync_s = settings.resync_s
-        self._tasks: list[asyncio.Task[None]] = []
+        self._lookout: Lookout | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
         recorder = Recorder(client, _now, os.environ.get("HOSTNAME") or socket.gethostname())
         self._reconciler = Reconciler(
-            client, self.observer, recorder, settings.images, _now, secrets.token_bytes
+            client, self.observer, recorder, settings.images, _now, secrets.token_bytes, settings.overlays
         )
+        metrics.show(self.observer.store.resources, self.observer.pulse.ages)
 
     async def work(self, key: Key) -> Outcome:
         """Do one pass for a key; count and log how it ended."""
@@ -66,10 +72,8 @@ class Process:
         # Before anything that may wait for the API server: who waits is alive.
         beat = telemetry.heartbeat(self.health, self.metrics, lambda: (self.queue.depth, self.queue.age_s))
         self._spawn(beat, "heartbeat")
-        await self._first_look()
-        for key in self.observer.store.engines():
-            self.queue.add(key)
-        handlers = watching.registry()
+        self.wake(set(await self._first_look()))
+        handlers = watching.registry(Tap(kinds.ENGINE, self.observer.pulse, self._relisted))
 
         @kopf.on.startup(registry=handlers)
         async def start(**_: object) -> None:
@@ -83,24 +87,58 @@ class Process:
             registry=handlers,
             settings=watching.settings(),
             namespaces=self.observer.namespaces,
-            memo=watching.Memo(self.observer.store, self.queue),
+            clusterwide=self.observer.everywhere,
+            memo=watching.Memo(self.observer.store, self.wake),
         )
 
-    async def _first_look(self) -> None:
+    def wake(self, keys: set[Key]) -> None:
+        """Ask for a pass for each of these InsightEngines; those that show no status yet come first."""
+        if keys and self._lookout is not None:
+            self._lookout.rhythm.stir()
+        for key in keys:
+            resource = self.observer.resource(key)
+            self.queue.add(key, urgent=resource is not None and is_new(resource))
+
+    async def _first_look(self) -> list[Key]:
         while True:
+            began = time.process_time()
             try:
                 await self.observer.sync()
             except Unreachable as error:
                 _log.warning("Waiting for the API server", error=str(error))
                 await asyncio.sleep(_KNOCK_S)
-            else:
-                return
+                continue
+            cost_s = time.process_time() - began
+            self._lookout = Lookout(self.observer, self.wake, self._restless, self._resync_s, cost_s)
+            return self.observer.store.engines()
 
     def _begin(self) -> None:
         self.queue.start()
-        self._spawn(self._resync(), "resync")
+        for number, reflection in enumerate(self.observer.reflections(self.wake)):
+            self._spawn(reflection, f"reflector {number}")
+        if self._lookout is not None:
+            self._spawn(self._lookout.run(), "lookout")
+        self._spawn(Guard(self.observer.pulse, self.health, self.client.answers).run(), "guard")
         self.health.ready = True
         _log.info("Started", namespaces=self.namespaces, engines=len(self.observer.store.engines()))
+
+    def _relisted(self, namespace: str) -> None:
+        """Look at the list ourselves when kopf lost its place: it tells nobody what was deleted meanwhile."""
+        self._spawn(self._look_at_engines(namespace), "engines")
+
+    async def _look_at_engines(self, namespace: str) -> None:
+        try:
+            self.wake(await self.observer.look_at(kinds.ENGINE, namespace))
+        except ClusterError as error:
+            _log.warning("Look at InsightEngines failed", error=str(error))
+
+    def _restless(self) -> set[Key]:
+        """Return the InsightEngines that are not Ready: a Secret may be what they wait for."""
+        return {
+            (resource["metadata"]["namespace"], resource["metadata"]["name"])
+            for resource in self.observer.store.resources()
+            if not is_ready(resource)
+        }
 
     async def _end(self) -> None:
         # kopf waits five seconds for tasks that nobody ended, and forgets one of its own for each watch
@@ -113,19 +151,9 @@ class Process:
         await self.queue.stop()
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        self._tasks.append(asyncio.create_task(work, name=name))
-
-    async def _resync(self) -> None:
-        """Look again at Secrets, which nothing watches, and at lists, in case a watch lost an event."""
-        while True:
-            await asyncio.sleep(self._resync_s * random.uniform(0.9, 1.1))
-            try:
-                for key in await self.observer.shelf.refresh() | await self.observer.sync():
-                    self.queue.add(key)
-            except ClusterError as error:
-                _log.warning("Second look failed", error=str(error))
-            except Exception as defect:  # noqa: BLE001 - nobody else repairs what a watch lost
-                _log.error("Second look failed", error=str(defect), exc_info=defect)
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _complain(self, key: Key, error: Exception) -> None:
         namespace, name = key
@@ -138,7 +166,7 @@ class Process:
 
 async def run(settings: Settings) -> None:
     """Run one operator. Raises ClusterError, or OSError when the health port is taken."""
-    metrics = telemetry.Metrics()
+    metrics = Metrics()
     client = Client(login.find(), metrics.wrote)
     try:
         process = Process(settings, client, metrics)
@@ -147,6 +175,12 @@ async def run(settings: Settings) -> None:
             await process.run()
     finally:
         await client.close()
+
+
+def is_ready(resource: Manifest) -> bool:
+    """Tell whether an InsightEngine's status says that it is Ready."""
+    conditions = (resource.get("status") or {}).get("conditions", ())
+    return any(found["type"] == "Ready" and found["status"] == "True" for found in conditions)
 
 
 def _now() -> datetime:

@@ -1,11 +1,14 @@
 """How each component does: counts, whether its rollout is complete, what is wrong with it. Pure."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from insight_operator import naming
+from insight_operator.desired.deployments import PROGRESS_DEADLINE_S
 from insight_operator.snapshot import Manifest, Observed
-from insight_operator.status.complaints import Complaint, complaint
+from insight_operator.status.complaints import complaint
+from insight_operator.status.remarks import condition, older
+from insight_operator.status.trouble import Complaint
 
 WORKLOADS = {
     naming.API: "Deployment",
@@ -19,6 +22,7 @@ STATUS_NAMES = {
     naming.POSTGRES: "database",
     naming.REDIS: "broker",
 }
+_DEADLINE = timedelta(seconds=PROGRESS_DEADLINE_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,11 @@ class Component:
     late: bool = False
     image: str = ""
     complaint: Complaint | None = field(default=None)
+
+    @property
+    def called(self) -> str:
+        """What `.status.components` and messages call it."""
+        return STATUS_NAMES[self.part]
 
     @property
     def up(self) -> bool:
@@ -107,6 +116,9 @@ def component(
     seen = status.get("observedGeneration", 0) >= live["metadata"].get("generation", 1)
     wanted = planned or live
     present = _template_hash(template) == _template_hash(wanted["spec"]["template"])
+    current = _current(template, pods)
+    late = _late(status) if kind == "Deployment" else _overdue(current, now)
+    judged = live if seen else None
     return Component(
         part=part,
         exists=True,
@@ -117,9 +129,9 @@ def component(
         available=status.get("availableReplicas", 0) if kind == "Deployment" else ready,
         observed=seen,
         leaving=_leaving(template, pods),
-        late=present and seen and _late(status),
+        late=present and seen and late,
         image=template["spec"]["containers"][0].get("image", ""),
-        complaint=complaint(part, live if seen else None, _current(template, pods), now) if present else None,
+        complaint=complaint(part, judged, current, now, observed.remarks) if present else None,
     )
 
 
@@ -141,4 +153,16 @@ def _late(status: Manifest) -> bool:
     return any(
         condition["type"] == "Progressing" and condition.get("reason") == "ProgressDeadlineExceeded"
         for condition in status.get("conditions", ())
+    )
+
+
+def _overdue(pods: list[Manifest], now: datetime) -> bool:
+    """Tell whether a pod has not been ready for as long as a Deployment may go without progress.
+
+    A StatefulSet has no deadline of its own.
+    """
+    return any(
+        ready.get("status") == "False" and older(ready.get("lastTransitionTime"), now, _DEADLINE)
+        for pod in pods
+        if (ready := condition(pod, "Ready") or condition(pod, "PodScheduled"))
     )

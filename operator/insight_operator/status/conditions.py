@@ -58,6 +58,8 @@ class ReadyReason(StrEnum):
     """No worker pod is available."""
     PLANNED = "Planned"
     """`spec.mode` is Plan and `Apply` would change something: see `.status.plan`."""
+    WAITING_FOR_APPROVAL = "WaitingForApproval"
+    """The changed spec restarts pods and waits for approval, as `spec.upgrade.strategy` asks."""
     SUSPENDED = "Suspended"
     """The spec is not rolled out and `spec.suspend` keeps it so."""
     STALLED = "Stalled"
@@ -86,6 +88,8 @@ class ReconcilingReason(StrEnum):
     """The migrate Job is running."""
     WAITING_FOR_ROLLOUT = "WaitingForRollout"
     """Pods are being replaced."""
+    WAITING_FOR_APPROVAL = "WaitingForApproval"
+    """The changed spec restarts pods and `spec.upgrade.strategy` is Supervised: see `pendingRestart`."""
     SETTLED = "Settled"
     """False: no change is under way."""
 
@@ -108,7 +112,9 @@ class StalledReason(StrEnum):
     QUOTA_EXCEEDED = "QuotaExceeded"
     """The namespace's ResourceQuota refuses a child or a pod."""
     FORBIDDEN = "Forbidden"
-    """The operator's rights or an admission policy refuse a child; tried again every 15 seconds."""
+    """The operator's rights, a LimitRange or an admission policy refuse a child or a pod; tried again."""
+    UNSUPPORTED_VERSION = "UnsupportedVersion"
+    """A newer release migrated the database than the one the spec asks for; what runs is left alone."""
     PROGRESS_DEADLINE_EXCEEDED = "ProgressDeadlineExceeded"
     """A rollout made no progress for ten minutes."""
     NOT_STALLED = "NotStalled"
@@ -159,6 +165,34 @@ class SuspendedReason(StrEnum):
     """True: `spec.suspend` is set."""
     NOT_SUSPENDED = "NotSuspended"
     """False."""
+
+
+_OF_ENGINE = (
+    ComponentReason.RUNNING,
+    ComponentReason.PARTIAL,
+    ComponentReason.UNAVAILABLE,
+    ComponentReason.ABSENT,
+)
+_OF_SERVER = (
+    ComponentReason.RUNNING,
+    ComponentReason.EXTERNAL,
+    ComponentReason.UNAVAILABLE,
+    ComponentReason.ABSENT,
+)
+REASONS: dict[ConditionType, tuple[StrEnum, ...]] = {
+    ConditionType.READY: tuple(ReadyReason),
+    ConditionType.AVAILABLE: tuple(AvailableReason),
+    ConditionType.RECONCILING: tuple(ReconcilingReason),
+    ConditionType.STALLED: tuple(StalledReason),
+    ConditionType.DEGRADED: tuple(DegradedReason),
+    ConditionType.DATABASE_READY: _OF_SERVER,
+    ConditionType.BROKER_READY: _OF_SERVER,
+    ConditionType.MIGRATIONS_APPLIED: tuple(MigrationReason),
+    ConditionType.API_AVAILABLE: _OF_ENGINE,
+    ConditionType.WORKERS_AVAILABLE: _OF_ENGINE,
+    ConditionType.SUSPENDED: tuple(SuspendedReason),
+}
+"""Every reason that each condition may give, and no other."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from insight_operator import naming
+from insight_operator.desired.pinning import Pending
 from insight_operator.desired.plan import key, plan
 from insight_operator.desired.revisions import Held
 from insight_operator.errors import OperatorError
+from insight_operator.images import version
 from insight_operator.snapshot import Change, Manifest, Observed
 from insight_operator.status.components import STATUS_NAMES, WORKLOADS, Component, component
 from insight_operator.status.conditions import (
@@ -26,7 +28,7 @@ from insight_operator.status.conditions import (
     SuspendedReason,
     merged,
 )
-from insight_operator.status.migration import Migration, migration
+from insight_operator.status.migration import Migration, migration, trouble
 from insight_operator.status.verdict import Situation, Verdict, judge
 from insight_operator.validate import ValidatedEngine
 
@@ -42,6 +44,7 @@ def derive(
     planned: Sequence[Manifest] | None = None,
     held: Sequence[Held] = (),
     changes: Sequence[Change] | None = None,
+    pending: Sequence[Pending] = (),
 ) -> Manifest:
     """Return the whole `.status`.
 
@@ -54,12 +57,13 @@ def derive(
         planned: the plan of `engine` where the caller has it already.
         held: the Deployments that a person rolled back.
         changes: what would be changed, where that is only to be shown.
+        pending: the components whose restart waits.
     """
     generation = observed.resource["metadata"].get("generation", 1)
     if engine is not None and planned is None:
         planned = plan(engine)
     situation = _situation(engine, error, observed, previous, now, planned or (), held)
-    situation = replace(situation, changes=tuple(changes or ()))
+    situation = replace(situation, changes=tuple(changes or ()), pending=tuple(pending))
     verdict = judge(situation)
     judged = [*_verdict_conditions(verdict), *_component_conditions(situation)]
     status: Manifest = {
@@ -70,9 +74,24 @@ def derive(
         "selector": _selector(observed),
         "operatorVersion": naming.operator_version(),
     }
+    if verdict.ready is ReadyReason.ALL_COMPONENTS_READY or situation.settled_before:
+        status["rolledOutGeneration"] = generation
     if changes is not None:
         status["plan"] = {"changes": [_change(change) for change in changes[:CHANGES_SHOWN]]}
-    return status | _engine_fields(engine, situation, previous)
+    if pending:
+        status["pendingRestart"] = [_waiting(one) for one in pending]
+    elif engine is None and "pendingRestart" in previous:
+        status["pendingRestart"] = previous["pendingRestart"]
+    return status | _engine_fields(engine, situation, previous, planned or ())
+
+
+def _waiting(pending: Pending) -> Manifest:
+    return {
+        "component": STATUS_NAMES[pending.part],
+        "revision": pending.revision,
+        "reason": pending.reason.value,
+        "message": pending.message[:1024],
+    }
 
 
 def _change(change: Change) -> Manifest:
@@ -84,15 +103,24 @@ def _change(change: Change) -> Manifest:
     return made | ({"message": change.message} if change.message else {})
 
 
-def _engine_fields(engine: ValidatedEngine | None, situation: Situation, previous: Manifest) -> Manifest:
+def _engine_fields(
+    engine: ValidatedEngine | None, situation: Situation, previous: Manifest, planned: Sequence[Manifest]
+) -> Manifest:
     """Return what only a valid spec can tell; a refused one leaves it as it was."""
     if engine is None or situation.migration is None:
         return {name: previous[name] for name in ("version", "url", "migration") if name in previous}
     return {
-        "version": engine.version,
+        "version": _version(engine, planned),
         "url": f"http://{naming.child(engine, naming.API)}.{engine.namespace}.svc:{naming.HTTP_PORT}",
         "migration": situation.migration.manifest(),
     }
+
+
+def _version(engine: ValidatedEngine, planned: Sequence[Manifest]) -> str:
+    """Return the version of the image that the API is to run: a pinned one runs an earlier operator's."""
+    wanted = ("Deployment", naming.child(engine, naming.API))
+    api = next(manifest for manifest in planned if key(manifest) == wanted)
+    return version(api["spec"]["template"]["spec"]["containers"][0]["image"])
 
 
 def _selector(observed: Observed) -> str:
@@ -114,23 +142,26 @@ def _situation(
         component(part, name, observed, now, wanted.get((WORKLOADS[part], naming.child_of(name, part))))
         for part in (naming.API, naming.WORKER, naming.POSTGRES, naming.REDIS)
     )
+    migrated = migration(engine, planned, observed, previous) if engine else None
     return Situation(
         error=error,
         suspended=bool(observed.resource.get("spec", {}).get("suspend")),
         applied=engine is not None and _applied(planned, observed),
         held=tuple(held),
         settled_before=_was_ready(previous, observed.resource["metadata"].get("generation", 1)),
-        migration=migration(engine, observed, previous) if engine else None,
+        migration=migrated,
+        migrating=trouble(migrated, observed, now) if migrated else None,
         api=api,
         worker=worker,
-        database=database if _managed(engine and engine.spec.database.managed, database, engine) else None,
-        broker=broker if _managed(engine and engine.spec.broker.managed, broker, engine) else None,
+        database=database if _managed("database", database, observed) else None,
+        broker=broker if _managed("broker", broker, observed) else None,
     )
 
 
-def _managed(wanted: object, found: Component, engine: ValidatedEngine | None) -> bool:
-    """Tell whether a component is the operator's: by the spec, or by what exists while that is refused."""
-    return wanted is not None if engine else found.exists
+def _managed(field: str, found: Component, observed: Observed) -> bool:
+    """Tell whether a component is the operator's: as it is there, or as even a refused spec says."""
+    given = observed.resource.get("spec", {}).get(field)
+    return found.exists or not (isinstance(given, dict) and given.get("external"))
 
 
 def _applied(planned: Sequence[Manifest], observed: Observed) -> bool:
@@ -147,7 +178,8 @@ def _hash(manifest: Manifest | None) -> str:
 
 
 def _was_ready(previous: Manifest, generation: int) -> bool:
-    return any(
+    """Tell whether this generation was Ready once: what is lost after that is no rollout again."""
+    return previous.get("rolledOutGeneration") == generation or any(
         condition["type"] == ConditionType.READY.value
         and condition["status"] == "True"
         and condition.get("observedGeneration") == generation

@@ -7,15 +7,22 @@ serves.
 
 from dataclasses import dataclass
 
+from insight_operator.desired.pinning import Pending, Waiting
 from insight_operator.desired.revisions import Held
 from insight_operator.errors import OperatorError
 from insight_operator.snapshot import Change
-from insight_operator.status.complaints import Trouble
-from insight_operator.status.components import Component
+from insight_operator.status.components import STATUS_NAMES, Component
 from insight_operator.status.conditions import ReadyReason, ReconcilingReason, StalledReason
 from insight_operator.status.migration import Migration
+from insight_operator.status.trouble import Complaint, Trouble
 
-_STALLING = {Trouble.IMAGE: StalledReason.IMAGE_PULL_FAILED, Trouble.QUOTA: StalledReason.QUOTA_EXCEEDED}
+_STALLING = {
+    Trouble.IMAGE: StalledReason.IMAGE_PULL_FAILED,
+    Trouble.QUOTA: StalledReason.QUOTA_EXCEEDED,
+    Trouble.REFUSED: StalledReason.FORBIDDEN,
+}
+SCHEMA_NEWER = "schema_newer"
+"""The engine's word for a database whose schema a newer release made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,8 @@ class Situation:
         database: the managed PostgreSQL; None when it is external.
         broker: the managed Redis; None when it is external.
         changes: what waits for `spec.mode: Apply`.
+        migrating: what keeps the migrate Job's pod from running.
+        pending: the components whose restart waits.
     """
 
     error: OperatorError | None
@@ -47,6 +56,8 @@ class Situation:
     database: Component | None
     broker: Component | None
     changes: tuple[Change, ...] = ()
+    migrating: Complaint | None = None
+    pending: tuple[Pending, ...] = ()
 
     @property
     def parts(self) -> tuple[Component, ...]:
@@ -77,8 +88,9 @@ def judge(situation: Situation) -> Verdict:
     if verdict is not None:
         return verdict
     verdict = _dependency(situation) or _migration(situation) or _rollout(situation)
+    verdict = verdict or _rolled_back(situation) or _supervised(situation)
     if verdict is None:
-        return _rolled_back(situation) or _steady(situation)
+        return _steady(situation)
     if situation.suspended and verdict.reconciling is not None:
         return Verdict(
             ReadyReason.SUSPENDED, "spec.suspend is set and the spec is not rolled out: nothing is changed"
@@ -91,8 +103,8 @@ def _refused(situation: Situation) -> Verdict | None:
         return _stalled(StalledReason(situation.error.reason), str(situation.error))
     for part in situation.parts:
         reason = _STALLING.get(part.complaint.trouble) if part.complaint else None
-        if reason and part.complaint and not part.full:
-            return _stalled(reason, part.complaint.message)
+        if reason and not part.full:
+            return _stalled(reason, _told(part, ""))
     return None
 
 
@@ -119,9 +131,11 @@ def _dependency(situation: Situation) -> Verdict | None:
             else ReconcilingReason.WAITING_FOR_ROLLOUT
         )
         under_way = not situation.applied or not situation.settled_before
+        if under_way and part.late:
+            return _late(part)
         return Verdict(
             reason,
-            part.complaint.message if part.complaint else f"the managed {called} is not ready",
+            _told(part, f"the managed {called} is not ready"),
             (waiting if part.exists else ReconcilingReason.APPLYING_SPEC) if under_way else None,
         )
     return None
@@ -133,9 +147,16 @@ def _migration(situation: Situation) -> Verdict | None:
         return None
     if migration.outcome == "failed":
         cause = migration.message or f"see kubectl logs job/{migration.job}"
-        return _stalled(StalledReason.MIGRATION_FAILED, f"Job {migration.job} failed: {cause}")
+        newer = migration.code == SCHEMA_NEWER
+        reason = StalledReason.UNSUPPORTED_VERSION if newer else StalledReason.MIGRATION_FAILED
+        return _stalled(reason, f"migrate: Job {migration.job} failed: {cause}")
+    hindrance = situation.migrating
+    if hindrance and hindrance.trouble in _STALLING:
+        return _stalled(_STALLING[hindrance.trouble], f"migrate: {hindrance.message}")
     message = f"Job {migration.job} brings the database to this version's schema"
-    if migration.message:
+    if hindrance:
+        message += f"; {hindrance.message}"
+    elif migration.message:
         message += f"; last try: {migration.message}"
     return Verdict(ReadyReason.MIGRATING, message, ReconcilingReason.WAITING_FOR_MIGRATION)
 
@@ -145,12 +166,11 @@ def _rollout(situation: Situation) -> Verdict | None:
         return Verdict(ReadyReason.ROLLING_OUT, "the spec is being applied", ReconcilingReason.APPLYING_SPEC)
     for part in situation.parts:
         if part.late and not part.complete:
-            message = part.complaint.message if part.complaint else f"{part.part} made no progress in time"
-            return _stalled(StalledReason.PROGRESS_DEADLINE_EXCEEDED, message)
+            return _late(part)
     for part in situation.parts:
         if part.complete or (situation.settled_before and part.uniform):
             continue
-        message = f"{part.part}: {part.available} of {part.desired} pods available, {part.updated} updated"
+        message = f"{part.called}: {part.available} of {part.desired} pods available, {part.updated} updated"
         if part.uniform is False and part.full and part.updated >= part.desired:
             message += ", older pods are ending"
         if part.complaint:
@@ -171,15 +191,35 @@ def _rolled_back(situation: Situation) -> Verdict | None:
     )
 
 
+def _supervised(situation: Situation) -> Verdict | None:
+    for waiting in situation.pending:
+        if waiting.reason is Waiting.SPEC_CHANGED:
+            return Verdict(
+                ReadyReason.WAITING_FOR_APPROVAL,
+                f"{STATUS_NAMES[waiting.part]}: {waiting.message}",
+                ReconcilingReason.WAITING_FOR_APPROVAL,
+            )
+    return None
+
+
 def _steady(situation: Situation) -> Verdict:
     for part, reason, called in (
         (situation.api, ReadyReason.API_UNAVAILABLE, "API"),
         (situation.worker, ReadyReason.WORKERS_UNAVAILABLE, "worker"),
     ):
         if not part.up:
-            said = part.complaint.message if part.complaint else f"no {called} pod is available"
-            return Verdict(reason, said)
+            return Verdict(reason, _told(part, f"no {called} pod is available"))
     return Verdict(ReadyReason.ALL_COMPONENTS_READY, "every component runs as the spec asks")
+
+
+def _late(part: Component) -> Verdict:
+    message = _told(part, f"{part.called}: no progress in time; see kubectl describe of its pods")
+    return _stalled(StalledReason.PROGRESS_DEADLINE_EXCEEDED, message)
+
+
+def _told(part: Component, otherwise: str) -> str:
+    """Return the sentence of whichever component it is about, with its name."""
+    return f"{part.called}: {part.complaint.message}" if part.complaint else otherwise
 
 
 def _stalled(reason: StalledReason, message: str) -> Verdict:

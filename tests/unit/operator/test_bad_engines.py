@@ -20,7 +20,8 @@ def _of(judge: Judge) -> list[BadEngine]:
 
 
 def test_there_are_enough_bad_engines_for_each_judge() -> None:
-    assert len(_of(Judge.BOTH)) >= 25
+    assert len(BAD) >= 60
+    assert len(_of(Judge.BOTH)) >= 50
     assert _of(Judge.SERVER)
     assert _of(Judge.OPERATOR)
 

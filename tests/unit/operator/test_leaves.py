@@ -11,6 +11,7 @@ import pytest
 
 from insight_operator import naming
 from insight_operator.crd.manifest import custom_resource_definition
+from insight_operator.desired.causes import GROUPS, cause
 from insight_operator.snapshot import Manifest
 from support.bad_engines import source
 from support.manifests import pod_templates, validated
@@ -30,6 +31,7 @@ BASE: Manifest = {
         "tolerations": [{"key": "dedicated", "operator": "Equal", "value": "x", "effect": "NoExecute"}]
     },
     "pods": {"extraEnv": [{"name": "TZ", "value": "UTC"}]},
+    "upgrade": {"window": {"days": ["Sun"], "start": "02:00", "duration": "3h"}},
 }
 SOURCE = "dataSources[]"
 GRANT = f"{SOURCE}.grants[]"
@@ -120,6 +122,11 @@ LEAVES: dict[str, tuple[Any, set[str]]] = {
     "pods.extraEnv[].name": ("LANG", {A, W}),
     "pods.extraEnv[].value": ("Europe/Berlin", {A, W}),
     "deletionPolicy": ("Delete", set()),
+    "upgrade.strategy": ("Supervised", set()),
+    "upgrade.window.days": (["Mon"], set()),
+    "upgrade.window.start": ("03:00", set()),
+    "upgrade.window.duration": ("2h", set()),
+    "upgrade.window.timeZone": ("Europe/Berlin", set()),
     "mode": ("Plan", set()),
     "suspend": (True, set()),
 }
@@ -180,3 +187,12 @@ def test_the_table_names_every_leaf() -> None:
 def test_a_change_rolls_what_it_must_and_nothing_else(path: str) -> None:
     value, expected = LEAVES[path]
     assert rolled(with_leaf(path, value)) == expected
+
+
+@pytest.mark.parametrize("path", LEAVES)
+def test_a_field_is_a_cause_of_exactly_what_it_restarts(path: str) -> None:
+    value, restarted = LEAVES[path]
+    restarted = {A if part == M else part for part in restarted}  # the migrate Job goes with the API
+    expected = {group for group, parts in GROUPS.items() if restarted & set(parts)}
+    before, after = validated(BASE), validated(with_leaf(path, value))
+    assert {group for group in GROUPS if cause(before, group) != cause(after, group)} == expected

@@ -31,7 +31,7 @@ SPECS = st.fixed_dictionaries(
             {"replicas": st.integers(1, 200), "concurrency": st.integers(1, 64)}
         ),
         "pods": st.fixed_dictionaries(
-            {"labels": st.dictionaries(st.sampled_from(["team", "tier"]), st.just("x"))}
+            {"labels": st.dictionaries(st.sampled_from(["team", "stage"]), st.just("x"))}
         ),
         "deletionPolicy": st.sampled_from(["Retain", "Delete"]),
     }
@@ -148,6 +148,20 @@ def test_the_migrate_job_is_another_one_when_its_template_changes(change: Manife
 
 def test_the_migrate_job_stays_the_same_when_only_the_scale_changes() -> None:
     assert _job_name({}) == _job_name({"workers": {"replicas": 9}, "api": {"replicas": 9}})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"pods": {"labels": {"team": "data"}}},
+        {"pods": {"annotations": {"note": "x"}}},
+        {"scheduling": {"nodeSelector": {"disk": "ssd"}}},
+        {"image": {"pullSecrets": [{"name": "registry"}]}},
+    ],
+    ids=str,
+)
+def test_the_migrate_job_is_not_run_again_for_where_its_pod_runs(change: Manifest) -> None:
+    assert _job_name({}) == _job_name(change)
 
 
 def test_adding_a_source_rolls_the_pods_that_read_the_list() -> None:

@@ -1,14 +1,8 @@
 """The status tells what is so, in kstatus terms, and its times move only when something flips."""
 
-import copy
-from datetime import UTC, datetime, timedelta
-from typing import Any
-
 import pytest
 
 from insight_operator import naming
-from insight_operator.crd.status import EngineStatus
-from insight_operator.desired.plan import key, plan
 from insight_operator.errors import (
     Conflict,
     InvalidReference,
@@ -20,63 +14,7 @@ from insight_operator.errors import (
 from insight_operator.snapshot import ChildKey, Manifest, Observed
 from insight_operator.status.derive import derive
 from support.bad_engines import EXTERNAL
-from support.manifests import resource, validated
-
-T0 = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-T1 = T0 + timedelta(minutes=1)
-API: ChildKey = ("Deployment", "vanna-api")
-WORKER: ChildKey = ("Deployment", "vanna-worker")
-POSTGRES: ChildKey = ("StatefulSet", "vanna-postgres")
-REDIS: ChildKey = ("StatefulSet", "vanna-redis")
-JOB: ChildKey = next(key(item) for item in plan(validated()) if item["kind"] == "Job")
-
-
-class World:
-    """An InsightEngine with all its children well; tests spoil it."""
-
-    def __init__(self, spec: Manifest | None = None, **metadata: Any) -> None:
-        self.resource = resource(spec, **metadata)
-        self.engine = validated(spec, **metadata)
-        self.children = {key(item): copy.deepcopy(item) for item in plan(self.engine)}
-        self.pods: list[Manifest] = []
-        for child in self.children.values():
-            child["metadata"]["generation"] = 1
-            if "replicas" in child.get("spec", {}):
-                self.count(key(child), child["spec"]["replicas"])
-            if child["kind"] == "Job":
-                child["status"] = {"conditions": [{"type": "Complete", "status": "True"}]}
-
-    def count(self, child: ChildKey, available: int, **more: int) -> None:
-        """Set a workload's counts."""
-        desired = self.children[child]["spec"]["replicas"]
-        counts = {"replicas": desired, "updatedReplicas": desired, "observedGeneration": 1} | more
-        self.children[child]["status"] = counts | {"readyReplicas": available, "availableReplicas": available}
-
-    def pod(self, part: str, **status: Any) -> Manifest:
-        """Add a pod of a component."""
-        labels = {naming.APP: f"vanna-{part}"}
-        pod = {"metadata": {"name": f"vanna-{part}-x", "labels": labels}, "status": status}
-        self.pods.append(pod)
-        return pod
-
-    def status(
-        self, previous: Manifest | None = None, now: datetime = T0, error: OperatorError | None = None
-    ) -> Manifest:
-        """Derive the status."""
-        observed = Observed(self.resource, self.children, tuple(self.pods))
-        made = derive(self.engine, error, observed, previous or {}, now)
-        EngineStatus.model_validate(made, extra="forbid")
-        return made
-
-
-def condition(status: Manifest, kind: str) -> Manifest:
-    """Return one condition."""
-    return next(dict(item) for item in status["conditions"] if item["type"] == kind)
-
-
-def answers(status: Manifest) -> dict[str, tuple[str, str]]:
-    """Return status and reason of every condition."""
-    return {item["type"]: (item["status"], item["reason"]) for item in status["conditions"]}
+from support.worlds import API, JOB, POSTGRES, REDIS, T0, T1, WORKER, World, answers, condition
 
 
 def test_a_whole_instance_is_ready() -> None:
@@ -286,7 +224,7 @@ def test_counts_of_an_older_generation_do_not_count() -> None:
 def test_an_older_pod_that_is_still_ending_holds_ready_back() -> None:
     world = World()
     pod = world.pod("worker")
-    pod["metadata"] |= {"deletionTimestamp": "now", "annotations": {naming.TEMPLATE_HASH: "older"}}
+    pod["metadata"] |= {"deletionTimestamp": T0.isoformat(), "annotations": {naming.TEMPLATE_HASH: "older"}}
     status = world.status()
     assert answers(status)["Ready"] == ("False", "RollingOut")
     assert "older pods are ending" in condition(status, "Ready")["message"]
@@ -297,7 +235,7 @@ def test_a_pod_of_the_present_template_may_end_without_alarm() -> None:
     settled = world.status()
     template = world.children[WORKER]["spec"]["template"]
     world.pod("worker")["metadata"] |= {
-        "deletionTimestamp": "now",
+        "deletionTimestamp": T0.isoformat(),
         "annotations": template["metadata"]["annotations"],
     }
     assert world.status(settled) == settled
@@ -328,7 +266,9 @@ def test_losing_every_pod_of_a_component_is_named(child: ChildKey, reason: str) 
     world = World()
     settled = world.status()
     world.count(child, 0)
-    assert answers(world.status(settled))["Ready"] == ("False", reason)
+    lost = world.status(settled)
+    assert answers(lost)["Ready"] == ("False", reason)
+    assert world.status(lost, T1) == lost
 
 
 def test_without_an_api_pod_there_is_no_endpoint() -> None:
@@ -461,3 +401,12 @@ def test_external_servers_are_known_only_through_the_api() -> None:
     world.count(API, 0)
     assert answers(world.status())["DatabaseReady"] == ("Unknown", "External")
     assert "database" not in world.status()["components"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason"), [({}, "Absent"), ({"database": EXTERNAL}, "External")], ids=["managed", "external"]
+)
+def test_what_nobody_has_looked_at_yet_is_named_as_the_spec_names_it(spec: Manifest, reason: str) -> None:
+    status = derive(None, None, Observed(World(spec).resource), {}, T0)
+    assert answers(status)["DatabaseReady"][1] == reason
+    assert answers(status)["Reconciling"] == ("True", "ApplyingSpec")

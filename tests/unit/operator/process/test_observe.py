@@ -25,10 +25,20 @@ class FakeClient(Client):
         return Listing(tuple(items), 1)
 
 
+class Wide(Client):
+    """Shows InsightEngines of all namespaces in one list."""
+
+    def __init__(self, there: list[dict[str, Any]]) -> None:
+        self.there = there
+
+    async def list_all(self, kind: Kind, namespace: str, selector: str = "") -> Listing:
+        assert namespace == ""
+        return Listing(() if selector else tuple(self.there), 5)
+
+
 async def test_the_namespaces_that_are_left_are_looked_at() -> None:
     observer = Observer(FakeClient("gone"), ["gone", "insight"])
     assert await observer.sync() == {("insight", "vanna")}
-    assert observer.namespaces == ["insight"]
 
 
 async def test_a_namespace_that_is_gone_is_told_once() -> None:
@@ -50,3 +60,19 @@ async def test_a_namespace_that_is_back_is_looked_at_again() -> None:
 async def test_no_namespace_left_is_an_error() -> None:
     with pytest.raises(Forbidden):
         await Observer(FakeClient("gone"), ["gone"]).sync()
+
+
+async def test_everywhere_is_one_look_and_names_no_namespace() -> None:
+    observer = Observer(FakeClient("*"), ["*"])
+    assert await observer.sync() == {("", "vanna")}
+    assert observer.everywhere
+    assert observer.namespaces == []
+
+
+async def test_what_is_gone_from_any_namespace_is_noticed() -> None:
+    client = Wide([engine(namespace=place) for place in ("a", "b")])
+    observer = Observer(client, ["*"])
+    await observer.sync()
+    client.there.pop()
+    assert await observer.sync() == {("b", "vanna")}
+    assert observer.store.engines() == [("a", "vanna")]

@@ -21,6 +21,15 @@ def test_namespaces_are_a_comma_list() -> None:
     assert from_environment(given).namespaces == ("a", "b")
 
 
+def test_a_star_alone_is_all_namespaces() -> None:
+    assert from_environment({"INSIGHT_OPERATOR_NAMESPACES": "*"}).namespaces == ("*",)
+
+
+def test_a_star_beside_names_is_refused() -> None:
+    with pytest.raises(SettingsError, match=r"INSIGHT_OPERATOR_NAMESPACES: is 'a,\*'; use names, or"):
+        from_environment({"INSIGHT_OPERATOR_NAMESPACES": "a,*"})
+
+
 def test_only_the_engines_own_repository_is_allowed_by_default() -> None:
     images = from_environment({"INSIGHT_OPERATOR_ENGINE_IMAGE": "localhost:5000/engine:1@sha256:ab"}).images
     assert images.allowlist == {"localhost:5000/engine"}
@@ -37,5 +46,5 @@ def test_only_the_engines_own_repository_is_allowed_by_default() -> None:
     ],
 )
 def test_a_wrong_value_is_named_with_its_cure(name: str, value: str) -> None:
-    with pytest.raises(SettingsError, match=f"{name} is '{value}'; use "):
+    with pytest.raises(SettingsError, match=f"{name}: is '{value}'; use "):
         from_environment({name: value})

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from insight_operator.telemetry import Health, Metrics, serve
+from insight_operator.metrics import Metrics
+from insight_operator.telemetry import Health, serve
 
 
 @pytest.fixture
@@ -42,6 +43,12 @@ def test_a_turning_loop_is_alive_and_ready(url: str) -> None:
 
 def test_a_blocked_loop_is_neither(url: str, health: Health) -> None:
     health.beat_at = time.monotonic() - 60
+    assert status(f"{url}/healthz") == 503
+    assert status(f"{url}/readyz") == 503
+
+
+def test_a_deaf_watch_is_neither(url: str, health: Health) -> None:
+    health.deaf = True
     assert status(f"{url}/healthz") == 503
     assert status(f"{url}/readyz") == 503
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from insight_operator.queue import Outcome, Verdict, WorkQueue
+from insight_operator.queue import URGENT_PLACES, Outcome, Verdict, WorkQueue
 
 SETTLED = Outcome(Verdict.SETTLED)
 WAITING = Outcome(Verdict.WAITING)
@@ -129,6 +129,43 @@ async def test_a_settled_key_has_no_priority(bench: Bench) -> None:
     assert bench.done == ["a", "b", "c", "a"]
 
 
+async def test_an_urgent_key_goes_before_all_others(bench: Bench) -> None:
+    bench.script["a"] = [WAITING]
+    bench.gate.clear()
+    for key in "abc":
+        bench.queue.add(key)
+    bench.queue.start()
+    await asyncio.sleep(0)
+    bench.queue.add("a")
+    bench.queue.add("new", urgent=True)
+    bench.gate.set()
+    await bench.until(5)
+    assert bench.done[:2] in (["a", "new"], ["new", "a"])
+    assert bench.done[2:] == ["a", "b", "c"]
+
+
+async def test_an_urgent_key_does_not_wait_for_a_place(bench: Bench) -> None:
+    bench.gate.clear()
+    bench.queue.add("a")
+    bench.queue.start()
+    await asyncio.sleep(0)
+    for number in range(URGENT_PLACES + 1):
+        bench.queue.add(f"new-{number}", urgent=True)
+    await asyncio.sleep(0.01)
+    assert bench.running == 1 + URGENT_PLACES
+    assert bench.queue.depth == 1
+
+
+async def test_a_key_that_was_only_noticed_goes_to_the_end_of_the_line(bench: Bench) -> None:
+    bench.script["new"] = [Outcome(Verdict.NOTICED)]
+    bench.queue.add("a")
+    bench.queue.add("new", urgent=True)
+    bench.queue.add("b")
+    bench.queue.start()
+    await bench.until(4)
+    assert bench.done == ["new", "a", "b", "new"]
+
+
 async def test_failures_are_spaced_out_and_double(bench: Bench) -> None:
     loop = asyncio.get_running_loop()
     bench.script["a"] = [FAILED, FAILED]
@@ -196,3 +233,26 @@ async def test_stop_cancels_what_runs_and_starts_nothing(bench: Bench) -> None:
     bench.gate.set()
     await asyncio.sleep(0.01)
     assert bench.done == []
+
+
+async def test_a_back_off_doubles_up_to_five_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The waits are read off the timers that are asked for, not lived through."""
+    loop = asyncio.get_running_loop()
+    waits: list[float] = []
+    call_at = loop.call_at
+
+    def at_once(when: float, callback: Callable[..., object], *args: object) -> asyncio.TimerHandle:
+        if callback.__name__ != "_due":
+            return call_at(when, callback, *args)
+        waits.append(round(when - loop.time()))
+        return call_at(loop.time(), callback, *args)
+
+    monkeypatch.setattr(loop, "call_at", at_once)
+    bench = Bench()
+    bench.script["a"] = [FAILED] * 12
+    queue = WorkQueue(bench._work, 1, jitter=lambda: 1.0)
+    queue.start()
+    queue.add("a")
+    await bench.until(13)
+    await queue.stop()
+    assert waits == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]
