@@ -113,4 +113,5 @@ def test_rollouts_and_a_migration_lose_no_question(load: Kube, images: dict[str,
     report = answered(load)
     print(f"\n{seconds:.0f} s of rollouts and two migrations: {report}")
     assert report["failures"] == []
+    assert report["put_off"] <= 0.02 * report["asked"]
     assert report["asked"] > 0.8 * seconds * load_pod.PER_SECOND

@@ -2,7 +2,8 @@
 
 Runs in a pod of the engine image, on the standard library alone: `python load_pod.py URL PASSWORD_FILE`.
 At SIGTERM it lets what is under way end and prints one JSON object: how many questions were asked, which of
-them failed, and how often a broken connection was tried once more (with the same Idempotency-Key).
+them failed, how often a broken connection was tried once more, and how often "come again" (503 with
+Retry-After) was heeded, both with the same Idempotency-Key.
 """
 
 import json
@@ -13,6 +14,7 @@ import time
 import urllib.error
 import urllib.request
 import uuid
+from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -27,12 +29,13 @@ class Load:
     Attributes:
         asked: how many have ended, well or not.
         retried: how many needed a second connection.
+        put_off: how many were told to come again, and did.
         slowest_s: seconds of the slowest one.
         failures: what went wrong, a line each.
     """
 
     def __init__(self, url: str, password: str) -> None:
-        self.asked = self.retried = 0
+        self.asked = self.retried = self.put_off = 0
         self.slowest_s = 0.0
         self.failures: list[str] = []
         self._url, self._lock = url, threading.Lock()
@@ -58,7 +61,7 @@ class Load:
                 self.failures.append(f"{time.strftime('%H:%M:%S')} {problem}")
 
     def _call(self, path: str, body: Any, headers: dict[str, str]) -> Any:
-        """Return the answer; a broken connection is tried once more, an answer never."""
+        """Return the answer; a broken connection is tried once more, and so is "come again"."""
         request = urllib.request.Request(
             f"{self._url}/api/v1{path}",
             data=None if body is None else json.dumps(body).encode(),
@@ -66,8 +69,14 @@ class Load:
         )
         try:
             return self._answer(request)
-        except urllib.error.HTTPError:
-            raise
+        except urllib.error.HTTPError as error:
+            after_s = error.headers.get("Retry-After")
+            if error.code != HTTPStatus.SERVICE_UNAVAILABLE or after_s is None:
+                raise
+            with self._lock:
+                self.put_off += 1
+            time.sleep(float(after_s))
+            return self._answer(request)
         except (OSError, HTTPException):
             with self._lock:
                 self.retried += 1
@@ -91,8 +100,9 @@ def main(url: str, password_file: str) -> None:
         due += 1 / PER_SECOND
     for thread in threads:
         thread.join()
-    report = {"asked": load.asked, "retried": load.retried, "slowest_s": round(load.slowest_s, 2)}
-    print(json.dumps(report | {"failures": load.failures}), flush=True)
+    counts = {"asked": load.asked, "retried": load.retried, "put_off": load.put_off}
+    slowest_s = round(load.slowest_s, 2)
+    print(json.dumps({**counts, "slowest_s": slowest_s, "failures": load.failures}), flush=True)
 
 
 if __name__ == "__main__":
