@@ -19,6 +19,8 @@ from insight_operator.snapshot import Manifest
 
 _TOLD = ("Ready", "Stalled", "Degraded")
 _ABNORMAL = frozenset({"Stalled", "Degraded"})
+# Ready is given up for as long as the user asked.
+_ASKED_FOR = frozenset({"WaitingForApproval", "Planned", "Suspended"})
 _NOTE_LIMIT = 1000
 _log = structlog.get_logger(__name__)
 
@@ -48,7 +50,8 @@ def transitions(previous: Manifest, status: Manifest) -> tuple[Transition, ...]:
         same = (known.get("status"), known.get("reason")) == (condition["status"], condition["reason"])
         if name not in _TOLD or same or (name in _ABNORMAL and not on):
             continue
-        kind = "Warning" if name in _ABNORMAL or (known.get("status") == "True" and not on) else "Normal"
+        lost = known.get("status") == "True" and not on and condition["reason"] not in _ASKED_FOR
+        kind = "Warning" if name in _ABNORMAL or lost else "Normal"
         found.append(Transition(kind, condition["reason"], condition["message"][:_NOTE_LIMIT]))
     return tuple({(told.type, told.reason): told for told in found}.values())
 

@@ -23,11 +23,14 @@ def planning(resource: Manifest) -> bool:
 
 
 def at_rest(status: Manifest) -> bool:
-    """Tell whether nothing is under way: ready, stalled, suspended, or waiting for a person's word."""
+    """Tell whether nothing is under way: ready, stalled, suspended, or waiting for a person's word.
+
+    What is degraded is not: why a pod does not come back may show only later, and as no event.
+    """
     conditions = status.get("conditions", ())
     on = {item["type"]: item.get("reason") for item in conditions if item["status"] == "True"}
     if on.keys() & {"Ready", "Stalled", "Suspended"}:
-        return True
+        return "Degraded" not in on
     return on.get("Reconciling") == ReconcilingReason.WAITING_FOR_APPROVAL.value or "plan" in status
 
 

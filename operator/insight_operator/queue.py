@@ -42,10 +42,12 @@ class Outcome:
         verdict: NOTICED puts the key at the end of the line, as if it were new; SETTLED and REFUSED end its
             priority; FAILED spaces out the next attempts.
         again_after_s: when to try again unasked; None waits to be asked. FAILED chooses for itself.
+        spaced: whether each further such outcome in a row comes after twice the time, as with FAILED.
     """
 
     verdict: Verdict
     again_after_s: float | None = None
+    spaced: bool = False
 
 
 class WorkQueue(Generic[K]):
@@ -167,9 +169,10 @@ class WorkQueue(Generic[K]):
 
     def _finish(self, key: K, outcome: Outcome) -> None:
         again_after_s = outcome.again_after_s
-        if outcome.verdict is Verdict.FAILED:
+        if outcome.verdict is Verdict.FAILED or outcome.spaced:
             failures = self._failures[key] = self._failures.get(key, 0) + 1
-            doubled = self._backoff_first_s * 2.0 ** min(failures - 1, 16)
+            first_s = again_after_s if outcome.spaced and again_after_s else self._backoff_first_s
+            doubled = first_s * 2.0 ** min(failures - 1, 16)
             again_after_s = min(doubled, BACKOFF_LIMIT_S) * self._jitter()
         else:
             self._failures.pop(key, None)

@@ -35,6 +35,8 @@ from insight_operator.validate import ValidatedEngine, validate
 
 PATIENCE_S = 10.0
 """When to look again at what is awaited: that a pod has not become ready for too long is no event."""
+LONGEST_PATIENCE_S = 300.0
+"""When to look again at the latest at what has been awaited for long: its cure is an event."""
 LONGEST_WAIT_S = 900.0
 """When to look again for a maintenance window at the latest: clocks may be set meanwhile."""
 
@@ -114,7 +116,7 @@ class Reconciler:
         status = await self._report(engine, wanted, error, seen)
         if error is not None:
             raise error
-        return outcome(status, wanted.decision.opens_in_s, watched=not seen.remarks)
+        return outcome(status, seen, self.now(), wanted.decision.opens_in_s)
 
     async def _converge(self, engine: ValidatedEngine, wanted: Wanted, observed: Observed) -> None:
         """Write what differs, stage by stage while gates are open; then delete what is in no plan."""
@@ -267,13 +269,18 @@ class Reconciler:
             self.observer.store.put(manifest)
 
 
-def outcome(status: Manifest, opens_in_s: float | None = None, *, watched: bool = True) -> Outcome:
+def outcome(status: Manifest, observed: Observed, now: datetime, opens_in_s: float | None = None) -> Outcome:
     """Return what a pass that ended with this status means for the next one.
 
-    Nothing watches Events, nor tells when a maintenance window opens: what rests on them is looked at again.
+    Nothing watches Events, nor tells when a maintenance window opens: what rests on them is looked at again,
+    the more rarely the longer nothing has moved.
     """
-    if not (gates.at_rest(status) and watched):
-        return Outcome(Verdict.WAITING, PATIENCE_S)
+    if observed.remarks or not gates.at_rest(status):
+        moved = [item.get("lastTransitionTime") for item in status.get("conditions", ())]
+        moved += [pod["metadata"].get("creationTimestamp") for pod in observed.pods]
+        times = [datetime.fromisoformat(time) for time in moved if time]
+        quiet_s = (now - max(times)).total_seconds() if times else 0.0
+        return Outcome(Verdict.WAITING, min(max(quiet_s / 10, PATIENCE_S), LONGEST_PATIENCE_S))
     return Outcome(Verdict.SETTLED, None if opens_in_s is None else min(opens_in_s + 1, LONGEST_WAIT_S))
 
 

@@ -19,9 +19,9 @@ def judge(error: Exception) -> Outcome:
     if isinstance(error, OperatorError):
         return Outcome(Verdict.REFUSED, REFUSED_AGAIN_S)
     if isinstance(error, LeftoverError):
-        return Outcome(Verdict.WAITING, LEFTOVER_AGAIN_S)
+        return Outcome(Verdict.WAITING, LEFTOVER_AGAIN_S, spaced=True)
     if isinstance(error, Outdated):
-        return Outcome(Verdict.WAITING, OUTDATED_AGAIN_S)
+        return Outcome(Verdict.WAITING, OUTDATED_AGAIN_S, spaced=True)
     return Outcome(Verdict.FAILED)
 
 

@@ -34,8 +34,7 @@ def both(admin: KubeApi, control_plane: ControlPlane, tmp_path: Path) -> Iterato
     """An operator that never looks a second time, for two namespaces; the second may be deleted."""
     space = spaces.prepare(admin, tmp_path, control_plane.audit_log)
     other = spaces.make_namespace(admin, f"{space.namespace}-other")
-    for manifest in rbac.in_namespace(other.namespace, (space.namespace, OPERATOR)):
-        other.create(manifest)
+    let_in(other, space)
     namespaces = f"{space.namespace},{other.namespace}"
     space.operator = OperatorProcess(
         tmp_path / "operator.kubeconfig",
@@ -46,6 +45,12 @@ def both(admin: KubeApi, control_plane: ControlPlane, tmp_path: Path) -> Iterato
     space.operator.start()
     yield space, other
     space.operator.kill()
+
+
+def let_in(kube: KubeApi, space: Space) -> None:
+    """Give the operator of a space its rights in this namespace too."""
+    for manifest in rbac.in_namespace(kube.namespace, (space.namespace, OPERATOR)):
+        kube.create(manifest)
 
 
 def test_a_namespace_that_is_deleted_ends_nothing_and_is_taken_up_again(
@@ -69,6 +74,15 @@ def test_a_namespace_that_is_deleted_ends_nothing_and_is_taken_up_again(
     assert (space.operator.running, space.operator.pid) == (True, pid)
     for kind in KINDS:
         assert space.operator.metric(AGE, kind=kind) < 150, kind
+
+    admin.request("POST", "/api/v1/namespaces", {"metadata": {"name": other.namespace}})
+    let_in(other, space)
+    other.create(spaces.source_secret())
+    other.create(spaces.engine_manifest("again"))
+    eventually("the new engine is seen", lambda: other.get("Service", "again-api"), 120)
+    other.delete("Service", "again-api")
+    eventually("its children are watched", lambda: other.get("Service", "again-api"), 120)
+    assert (space.operator.running, space.operator.pid) == (True, pid)
 
 
 def is_there(admin: KubeApi, namespace: str) -> bool:

@@ -1,41 +1,16 @@
 """Who goes on for a query that could not run for its own user is rung for at once, not found by polling."""
 
 import asyncio
-from types import MappingProxyType
-from typing import cast
 
-from insight_engine.adapters.queue.local import LocalDoorbell, LocalWakeups
-from insight_engine.adapters.store.chunks import StoredChunks
+from insight_engine.adapters.queue.local import LocalDoorbell
 from insight_engine.adapters.store.database import Database
 from insight_engine.adapters.store.jobs import StoredJobs
-from insight_engine.adapters.store.users import StoredUsers
 from insight_engine.domain.query import QueryState
-from insight_engine.ports import OpenSource, SourceCatalog
-from insight_engine.services.directory import UserDirectory
-from insight_engine.services.open_sources import OpenSources
-from insight_engine.services.running import Runner
+from insight_engine.domain.sources import DataSource, Dialect
 from support.jobs import claimed, job_of, new_job
+from support.runners import ListedSources, runner
 
-
-class NoSources:
-    """A catalog without sources: nobody may query any."""
-
-    def all(self) -> MappingProxyType[str, object]:
-        return MappingProxyType({})
-
-
-def runner(database: Database, doorbell: LocalDoorbell) -> Runner:
-    catalog = cast("SourceCatalog", NoSources())
-    return Runner(
-        worker="w:1",
-        jobs=StoredJobs(database),
-        chunks=StoredChunks(database),
-        catalog=catalog,
-        directory=UserDirectory(StoredUsers(database)),
-        sources=OpenSources(cast("OpenSource", None), catalog),
-        wakeups=LocalWakeups(),
-        doorbell=doorbell,
-    )
+NOBODYS = DataSource("sales", Dialect.POSTGRES, ("shop",), frozenset())
 
 
 async def test_the_heir_of_a_query_that_failed_for_its_own_user_is_rung_for(database: Database) -> None:
@@ -43,7 +18,7 @@ async def test_the_heir_of_a_query_that_failed_for_its_own_user_is_rung_for(data
     attempt = await claimed(database, fingerprint="f")
     jobs = StoredJobs(database)
     first, second = [(await jobs.submit(new_job(fingerprint="f"))).job for _ in range(2)]
-    await runner(database, doorbell).run(attempt, asyncio.Event())
+    await runner(database, doorbell, ListedSources(NOBODYS)).run(attempt, asyncio.Event())
     leader = await job_of(database, attempt.job.id)
     assert (leader.state, leader.error_code) == (QueryState.FAILED, "no_longer_allowed")
     async with asyncio.timeout(1):

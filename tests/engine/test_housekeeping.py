@@ -1,13 +1,16 @@
 """What the leader forgets, and when: in bounded batches, and never while somebody may still read it."""
 
+import asyncio
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from insight_engine.adapters.queue.local import LocalDoorbell, LocalWakeups
-from insight_engine.adapters.store.chunks import StoredChunks
+from insight_engine.adapters.store.chunks import DELETED_AT_ONCE, StoredChunks
 from insight_engine.adapters.store.control import StoredControl
 from insight_engine.adapters.store.database import Database
 from insight_engine.adapters.store.history import StoredHistory
@@ -21,6 +24,7 @@ from insight_engine.domain.query import QueryState
 from insight_engine.ports import Chunks, History
 from insight_engine.services import housekeeping
 from insight_engine.services.housekeeping import DAY_S, LONGEST_QUERY_S, REQUESTS_KEPT_S, Housekeeper
+from support.async_waiting import until
 from support.jobs import age, claimed, count, job_of
 
 FAILED = Failure(QueryState.FAILED, "query_failed", "No.")
@@ -128,6 +132,63 @@ async def test_a_days_chunks_go_once_that_many_days_lie_between(database: Databa
     await chunks.drop_expired(keep_days=8)
     job = replace(await job_of(database, attempt.job.id), result_bucket=day)
     assert (await chunks.get(job, 0) is None) == (days_ago > 8)
+
+
+async def test_many_chunks_go_though_few_go_at_once(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each deletion is a transaction of its own: the writers of a SQLite store wait for one at a time."""
+    attempt, store = await claimed(database), StoredChunks(database)
+    old = replace(attempt, bucket=attempt.bucket - timedelta(days=9))
+    await store.prepare(old.bucket)
+    for seq in range(DELETED_AT_ONCE + 1):
+        await store.put(old, seq, b"x", 1)
+    await store.put(attempt, 0, b"x", 1)
+    statements: list[Database] = []
+    made = Database.statement
+
+    def counted(self: Database) -> AbstractAsyncContextManager[AsyncConnection]:
+        statements.append(self)
+        return made(self)
+
+    monkeypatch.setattr(Database, "statement", counted)
+    await store.drop_expired(keep_days=8)
+    assert len(statements) == (2 if database.postgres else 3)
+    job = replace(await job_of(database, attempt.job.id), result_bucket=old.bucket)
+    assert await store.count(job) == 0
+    assert await store.count(replace(job, result_bucket=attempt.bucket)) == 1
+
+
+class NeverDone:
+    """Chunks that take for ever to drop."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+
+    async def drop_expired(self, *, keep_days: int) -> None:
+        del keep_days
+        self.begun.set()
+        await asyncio.Event().wait()
+
+
+async def test_lost_queries_do_not_wait_for_what_is_being_forgotten(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(housekeeping, "ROUND_S", 0.01)
+    slow = NeverDone()
+    keeping = asyncio.create_task(keeper(database, chunks=slow).run_forever())
+    try:
+        async with asyncio.timeout(60):
+            await slow.begun.wait()
+        lost = await claimed(database, lease_s=-1)
+
+        async def waits_again() -> bool:
+            return (await job_of(database, lost.job.id)).state is QueryState.QUEUED
+
+        await until("it is given to another worker", waits_again, 60)
+    finally:
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
 
 
 async def test_requests_that_were_void_for_long_are_forgotten(database: Database) -> None:

@@ -1,5 +1,6 @@
 """Caps on a query, and what it is told about where its time and its rows went."""
 
+import httpx
 import psycopg
 import pytest
 
@@ -22,7 +23,12 @@ def thrifty(service: Service) -> Service:
         admin.execute("ANALYZE orders")
     service.home.put_sources(SALES, SECRET_SALES, THRIFTY)
     client = service.home.client()
-    eventually("it is known", lambda: client.submit("thrifty", "SELECT 1").status_code == 200, 10)
+
+    def asked() -> bool:
+        answer = client.submit("thrifty", "SELECT 1")
+        return answer.status_code == httpx.codes.OK and answer.json()["state"] == "succeeded"
+
+    eventually("API and worker know it", asked, 60)
     return service
 
 

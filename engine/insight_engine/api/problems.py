@@ -3,7 +3,7 @@
 docs/reference/problems.md lists every code; a test compares the two.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
+from insight_engine.api.field_problems import field_problems, fields_of
 from insight_engine.domain import errors
 from insight_engine.domain.source_errors import SourceError
 from insight_engine.sqlguard import ReasonCode, Rejected
@@ -104,16 +105,10 @@ def bad_json(detail: str) -> Response:
     return problem(400, "bad_json", detail)
 
 
-def _validation_response(found: Iterable[Mapping[str, Any]]) -> Response:
-    fields = [{"field": _field(entry["loc"]), "message": entry["msg"]} for entry in found]
+def _validation_response(request: Request, error: RequestValidationError) -> Response:
+    fields = field_problems(error.errors(), fields_of(request))
     detail = "; ".join(f"{entry['field']}: {entry['message']}" for entry in fields)
     return problem(422, "invalid_request", detail, errors=fields)
-
-
-def _field(place: Iterable[object]) -> str:
-    """The path of a field; the names that pydantic gives to the branches of a union are left out."""
-    _, *parts = map(str, place)
-    return ".".join(part for part in parts if "[" not in part) or "body"
 
 
 HTTP_CODES: Final = {
@@ -138,8 +133,8 @@ def install(app: FastAPI) -> None:
         return rejected_response(error)
 
     @app.exception_handler(RequestValidationError)
-    async def validation(_request: Request, error: RequestValidationError) -> Response:
-        return _validation_response(error.errors())
+    async def validation(request: Request, error: RequestValidationError) -> Response:
+        return _validation_response(request, error)
 
     @app.exception_handler(HTTPException)
     async def http(_request: Request, error: HTTPException) -> Response:

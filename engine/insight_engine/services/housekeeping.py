@@ -2,7 +2,6 @@
 
 import asyncio
 import math
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
@@ -31,7 +30,7 @@ BATCHES: Final = 20
 LONGEST_QUERY_S: Final = 4 * 3600
 DAY_S: Final = 86_400
 REQUESTS_KEPT_S: Final = 3600
-DROP_EVERY_S: Final = 600.0
+FORGET_EVERY_S: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +62,27 @@ class Housekeeper:
 
     async def _serve(self, term: Term) -> None:
         get_logger("housekeeping").info("Took the lead")
-        dropped = float("-inf")
-        while await term.still_held():
-            await self.reap()
-            await self.sweep()
-            await self.expire()
-            if time.monotonic() - dropped > DROP_EVERY_S:
+        # By itself: deleting much, in a store that may be slow, must not keep lost queries waiting.
+        forgetting = asyncio.create_task(self._forget_forever())
+        try:
+            while await term.still_held():
+                await self.reap()
+                await self.sweep()
+                await self.expire()
+                await asyncio.sleep(ROUND_S)
+        finally:
+            forgetting.cancel()
+            await asyncio.gather(forgetting, return_exceptions=True)
+
+    async def _forget_forever(self) -> None:
+        while True:
+            try:
                 await self.forget()
-                dropped = time.monotonic()
-            await asyncio.sleep(ROUND_S)
+            except EngineError as error:
+                get_logger("housekeeping").info("Could not forget what is over", code=error.code)
+            except Exception:  # noqa: BLE001 - what is left now goes the next time
+                get_logger("housekeeping").exception("Failed to forget what is over")
+            await asyncio.sleep(FORGET_EVERY_S)
 
     async def reap(self) -> None:
         """Give queries whose worker is gone another attempt, or end them."""

@@ -12,11 +12,12 @@ from typing import Any, Final
 from uuid import UUID
 
 from insight_engine.domain.errors import EngineError, Unavailable
-from insight_engine.domain.jobs import Attempt, Ended, Failure, Hold, Outcome
+from insight_engine.domain.jobs import Attempt, Ended, Failure, Hold, Job, Outcome
 from insight_engine.domain.plans import Plan
 from insight_engine.domain.query import QueryState
 from insight_engine.domain.source_errors import QueryTimedOut, SourceError
-from insight_engine.domain.sources import Caller, Role
+from insight_engine.domain.sources import Caller, DataSource
+from insight_engine.domain.users import User
 from insight_engine.metrics import QUERIES_ACTIVE, QUEUE_SECONDS
 from insight_engine.ports import Chunks, Doorbell, Jobs, Source, SourceCatalog, Wakeups
 from insight_engine.services.catalogs import CatalogService
@@ -25,6 +26,7 @@ from insight_engine.services.judging import judged
 from insight_engine.services.open_sources import OpenSources
 from insight_engine.services.outcomes import CANCELLED, count, source_failure, too_costly
 from insight_engine.services.own_queries import Own, OwnQueries
+from insight_engine.services.permitted import NotKnownHereError, permitted
 from insight_engine.services.streaming import Stopwatch, Stream
 from insight_engine.sqlguard import PreparedQuery, Rejected
 from insight_engine.telemetry import get_logger
@@ -34,6 +36,8 @@ HEARTBEAT_S: Final = 3.0
 SHOW_AFTER_S: Final = 0.25
 """A query that runs this long is announced as running; a quicker one ends before anybody could look."""
 RETRY_S: Final = 0.5
+LOOK_AGAIN_S: Final = 2.0
+"""Seconds that a query whose source is not known here is kept before it is handed back."""
 DEADLINE_SLACK_S: Final = 2.0
 """Seconds after its own time limit that a source may take before it is stopped from outside."""
 EXPLAIN_S: Final = 10.0
@@ -117,6 +121,11 @@ class Runner:
                 await self._stopped(run, lease)
             except Unavailable as error:
                 _log(attempt).warning("Lost sight of the database", code=error.code)
+                await self._handed_back(run, lease)
+            except NotKnownHereError:
+                _log(attempt).warning(
+                    "Left a query to workers that know its source", datasource=job.datasource
+                )
                 await self._handed_back(run, lease)
             finally:
                 await _cancelled(work, lease, asked, left)
@@ -204,7 +213,7 @@ class Runner:
             outcome = source_failure(error, run.attempt.job)
         except Rejected as error:
             outcome = Failure(QueryState.REJECTED, "sql_rejected", str(error))
-        except Unavailable:
+        except (Unavailable, NotKnownHereError):
             raise
         except EngineError as error:
             outcome = Failure(QueryState.FAILED, error.code, error.message, personal=True)
@@ -217,11 +226,7 @@ class Runner:
     async def _asked(self, run: Run) -> Outcome | Failure:
         """Judge again and run: user, source or policy may have changed while the job waited."""
         job = run.attempt.job
-        user = await self.directory.get(job.user_id)
-        source = self.catalog.all().get(job.datasource)
-        allowed = user is not None and not user.disabled and user.is_at_least(Role.ANALYST)
-        if user is None or source is None or not allowed or not user.may_query(source):
-            raise EngineError("no_longer_allowed", "You may no longer query this data source.")
+        user, source = await self._permitted(job)
         await self.chunks.prepare(run.attempt.bucket)
         async with self.sources.borrowed(source) as opened:
             known = None if self.catalogs is None else await self.catalogs.ensure(source, opened)
@@ -233,6 +238,13 @@ class Runner:
                 if plan.cost is not None and plan.cost > max_cost:
                     return too_costly(plan.cost, max_cost)
             return await self._streamed(run, opened, prepared, caller)
+
+    async def _permitted(self, job: Job) -> tuple[User, DataSource]:
+        try:
+            return await permitted(job, self.directory, self.catalog)
+        except NotKnownHereError:
+            await asyncio.sleep(LOOK_AGAIN_S)  # offered at once, it would soon be here again
+            return await permitted(job, self.directory, self.catalog)
 
     async def _plan(self, source: Source, prepared: PreparedQuery, caller: Caller) -> Plan:
         timeout_s = min(EXPLAIN_S, prepared.limits.timeout_s)

@@ -18,8 +18,10 @@ from insight_engine.sqlguard.text import fold
 _MOST_IN_SERIES = 10_000_000
 _MOST_REPEATED = 100_000
 _MOST_MULTIPLIED = 4
+_OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
 _SERIES = frozenset({"generate_series", "range"})
 _START_STOP_STEP = 3
+_MAY_BE_EMPTY = (exp.UDTF, exp.GenerateSeries, exp.RegexpSplit, exp.Anonymous)
 
 
 def check_bounds(tokens: tuple[Token, ...], tree: exp.Expr, scopes: Scopes, names: Names) -> Iterator[Reason]:
@@ -30,12 +32,13 @@ def check_bounds(tokens: tuple[Token, ...], tree: exp.Expr, scopes: Scopes, name
         if token.text in _SERIES and _series_length(tokens, index + 1) > _MOST_IN_SERIES:
             message = f"This series has more than {_MOST_IN_SERIES:,} values: shorten it."
             yield names.where.reason(ReasonCode.TOO_COMPLEX, message, token.start)
-        elif token.text == "repeat" and _repeated(tokens, index) > _MOST_REPEATED:
-            message = f"Together this repeats a text more than {_MOST_REPEATED:,} times: repeat it less."
-            yield names.where.reason(ReasonCode.TOO_COMPLEX, message, token.start)
+    often = _too_often(tokens)
+    if often is not None:
+        message = f"Together this repeats a text more than {_MOST_REPEATED:,} times: repeat it less."
+        yield names.where.reason(ReasonCode.TOO_COMPLEX, message, often.start)
     tables = {id(table) for table in scopes.tables}
     for node in tree.find_all(exp.Select, exp.CTE):
-        if isinstance(node, exp.CTE) and _is_endless(node, tree):
+        if isinstance(node, exp.CTE) and _is_endless(node, tree, names):
             message = "Nothing ends this recursion: add a WHERE to its last SELECT, or a LIMIT."
         elif isinstance(node, exp.Select) and _multiplied(node, tables) > _MOST_MULTIPLIED:
             message = f"More than {_MOST_MULTIPLIED} tables are multiplied here: join them ON conditions."
@@ -63,21 +66,33 @@ def _number(found: list[Token]) -> float | None:
     return sign * float(found[0].text) if is_plain else None
 
 
-def _repeated(tokens: tuple[Token, ...], index: int) -> float:
-    """How often a text is repeated by this call and the repetitions in what it repeats."""
-    size = argument(tokens, index + 1, 1)
-    total = (_number(size) if size else None) or 1.0
-    inner = argument(tokens, index + 1, 0)
-    for place, token in enumerate(inner[:-1]):
-        if token.text == "repeat" and token.kind is Kind.WORD:
-            size = argument(tuple(inner), place + 1, 1)
-            total *= (_number(size) if size else None) or 1.0
-    return total
+def _too_often(tokens: tuple[Token, ...]) -> Token | None:
+    """The first call that, with the repetitions in what it repeats, repeats a text too often; one pass."""
+    opened: list[tuple[int, float]] = []
+    largest = 1.0
+    for index, token in enumerate(tokens):
+        sign = token.text if token.kind is Kind.PUNCTUATION else ""
+        if sign in _OPENING:
+            opened.append((index, largest))
+            largest = 1.0
+        elif sign in _CLOSING and opened:
+            opening, beside = opened.pop()
+            call = tokens[opening - 1]
+            if opening and call.kind is Kind.WORD and call.text == "repeat" and tokens[index - 2].text == ",":
+                largest *= _number([tokens[index - 1]]) or 1.0
+                if largest > _MOST_REPEATED:
+                    return call
+            largest = max(largest, beside)
+    return None
 
 
-def _is_endless(cte: exp.CTE, tree: exp.Expr) -> bool:
+def _is_endless(cte: exp.CTE, tree: exp.Expr, names: Names) -> bool:
     """Whether the last arm reads only itself, on no condition, and no LIMIT anywhere could stop it."""
     body, arm = cte.this, None
+    clause = cte.parent
+    recurses = names.policy.recurses_unasked or (clause is not None and clause.args.get("recursive"))
+    if not recurses:
+        return False
     if isinstance(body, exp.Union) and not body.args.get("distinct") and not body.args.get("by_name"):
         arm = body.expression
     if not isinstance(arm, exp.Select) or arm.args.get("joins") or arm.args.get("laterals"):
@@ -85,6 +100,9 @@ def _is_endless(cte: exp.CTE, tree: exp.Expr) -> bool:
     clause = arm.args.get("from_")
     table = clause.this if isinstance(clause, exp.From) else None
     if not isinstance(table, exp.Table) or fold(table.name) != fold(cte.alias) or table.args.get("joins"):
+        return False
+    # `SELECT unnest(x.children)` may return no row, which ends it.
+    if table.args.get("db") is not None or any(part.find(*_MAY_BE_EMPTY) for part in arm.expressions):
         return False
     stopped = any(arm.args.get(part) is not None for part in ("having", "qualify", "sample"))
     return not stopped and not _has_condition(arm.args.get("where")) and not tree.find(exp.Limit, exp.Fetch)

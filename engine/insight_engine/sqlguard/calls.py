@@ -48,7 +48,7 @@ def _size(tokens: tuple[Token, ...], index: int, policy: Policy, where: Position
         len(size) == 1
         and size[0].kind is Kind.NUMBER
         and size[0].text.isdecimal()
-        and int(size[0].text) <= most
+        and float(size[0].text) <= most
     ):
         return
     message = f"{name} needs a plain number of at most {most} for its length."

@@ -16,9 +16,8 @@ from insight_engine.sqlguard.reasons import Reason, ReasonCode
 from insight_engine.sqlguard.scopes import RowSource, Scope, Scopes
 from insight_engine.sqlguard.text import fold
 
-_OF_FUNCTIONS = words(
-    "key value type atom id parent fullkey path json ordinality range column1 column2 column3 case exists"
-)
+_OF_FUNCTIONS = words("key value type atom id parent fullkey path json ordinality range case exists")
+_CONSTANTS = words("utc_date utc_time utc_timestamp")
 ROW_IDS = frozenset({"rowid", "oid", "_rowid_"})
 
 
@@ -57,7 +56,9 @@ def _is_unknown(qualifier: exp.Expr | None, scope: Scope, names: Names) -> bool:
     if names.index is not None or qualifier is None or not names.policy.column_functions:
         return names.index is None
     spelled = names.spelled(qualifier)
-    return not any(source.is_function for level in scope.chain() for source in level.by_name.get(spelled, ()))
+    found = [source for level in scope.chain() for source in level.by_name.get(spelled, ())]
+    # A function without an alias goes by its own name, which may be what was not found.
+    return bool(found) and not any(source.is_function for source in found)
 
 
 def _is_of_storage(node: exp.Expr, name: str, scope: Scope, names: Names) -> bool:
@@ -78,10 +79,18 @@ def _is_of_storage(node: exp.Expr, name: str, scope: Scope, names: Names) -> boo
 
 def _is_grammar(node: exp.Expr, names: Names) -> bool:
     """`x IS NORMALIZED`: a word of the grammar that the parser takes for a column."""
+    if is_constant(node, names):
+        return True
     plain = (
         isinstance(node.parent, exp.Is) and node.arg_key == "expression" and not node.this.args.get("quoted")
     )
     return plain and fold(node.this.name) in names.policy.keywords
+
+
+def is_constant(node: exp.Expr, names: Names) -> bool:
+    """`UTC_DATE` without brackets: a function of MySQL that the parser takes for a column."""
+    alone = node.args.get("table") is None and not node.this.args.get("quoted")
+    return alone and fold(node.this.name) in _CONSTANTS & names.policy.reserved
 
 
 def _check_in(node: exp.In, names: Names) -> Iterator[Reason]:
@@ -133,7 +142,9 @@ def _fits_open(name: str, names: Names) -> bool:
     """Whether a row source may offer it whose columns are not all known; where a dot may call, hardly."""
     if not names.policy.column_functions:
         return True
-    return name in _OF_FUNCTIONS or name == "?column?" or name in names.policy.functions | names.policy.types
+    is_of_values = name.startswith("column") and name[len("column") :].isdecimal()
+    known = name in _OF_FUNCTIONS or name == "?column?" or is_of_values
+    return known or name in names.policy.functions | names.policy.types
 
 
 def _others(tree: exp.Expr, names: Names) -> frozenset[str]:

@@ -55,6 +55,8 @@ class Policy:
         named_functions: functions whose second argument is a text that names another function.
         padded_types: types that fill their length with blanks or zeros: name → the largest length.
         recurses_unasked: whether WITH needs no RECURSIVE for a query to name itself.
+        typed_literals: types that `type 'text'` makes a value of; after others the text is an alias.
+        word_arguments: (function, argument index) where a word is a unit, a type or a form, never a column.
         has_lambdas: whether `x -> …` in a call can be a function, and is not only a JSON path.
     """
 
@@ -85,6 +87,8 @@ class Policy:
     named_functions: frozenset[str] = frozenset()
     padded_types: Mapping[str, int] = field(default_factory=dict)
     recurses_unasked: bool = False
+    typed_literals: frozenset[str] = frozenset()
+    word_arguments: frozenset[tuple[str, int]] = frozenset()
     has_lambdas: bool = False
     file_suffixes: frozenset[str] = frozenset()
     name_quotes: str = "double quotes"

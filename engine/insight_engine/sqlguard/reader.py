@@ -171,7 +171,7 @@ class _Reader:
         alias = _alias(node)
         rows = Rows()
         target = node.this if isinstance(node, exp.Lateral) else node
-        is_function = not isinstance(target, exp.Subquery)
+        is_function = not isinstance(target, exp.Subquery | exp.Values)
         if isinstance(target, exp.Subquery):
             rows = self.query(target, scope, ctes)
             self._expressions(node, scope, ctes, skip=frozenset({"this"}))
@@ -184,7 +184,10 @@ class _Reader:
         if isinstance(ordinal, exp.Identifier):
             # WITH ORDINALITY: the parser keeps the last column's name apart.
             rows = Rows((*rows.columns, self.names.spelled(ordinal)), rows.is_open)
-        scope.sources.append(RowSource(self._name(alias), rows, is_function=is_function))
+        name = self._name(alias)
+        if alias is None and is_function and self.names.policy.column_functions:
+            name = _function_name(target)
+        scope.sources.append(RowSource(name, rows, is_function=is_function))
 
     def table(self, node: exp.Table, ctes: Ctes) -> RowSource:
         """A named table: a WITH query where it hides the real one, else the real one."""
@@ -232,6 +235,15 @@ class _Reader:
         elif isinstance(node, _REFERENCES):
             self.seen.add(id(node))
             self.found.references.append((node, scope))
+
+
+def _function_name(node: exp.Expr) -> str | None:
+    """What PostgreSQL calls the rows of a function without an alias."""
+    function = node.this if isinstance(node, exp.Table) else node
+    if not isinstance(function, exp.Func):
+        return None
+    name = function.name if isinstance(function, exp.Anonymous) else function.sql_name()
+    return fold(name).removeprefix("exploding_")
 
 
 def _holds_query(node: exp.Expr) -> bool:

@@ -28,7 +28,7 @@ by KUBECONFIG or ~/.kube/config:
   INSIGHT_OPERATOR_IMAGE_ALLOWLIST  repositories that spec.image may name; default: the engine's own
   INSIGHT_OPERATOR_POD_OVERLAYS     YAML file of what is laid over every pod (docs/pod-overlays.md)
   INSIGHT_OPERATOR_LOG_LEVEL        DEBUG, INFO (default), WARNING or ERROR
-  INSIGHT_OPERATOR_RESYNC_S         seconds between two looks at Secrets, 1 to 86400; default 30
+  INSIGHT_OPERATOR_RESYNC_S         least seconds between two looks at Secrets, 1 to 86400; default 30
   INSIGHT_OPERATOR_CONCURRENCY      InsightEngines worked on at once; default 16
   INSIGHT_OPERATOR_LISTEN           where /healthz, /readyz and /metrics are; default 0.0.0.0:9090"""
 _RUN_EXAMPLE = """example, from a laptop against the cluster of ~/.kube/config:

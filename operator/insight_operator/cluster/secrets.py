@@ -15,7 +15,7 @@ from typing import Final
 
 from insight_operator.cluster import errors, kinds
 from insight_operator.cluster.client import Client
-from insight_operator.cluster.store import Key
+from insight_operator.cluster.store import Key, compact
 from insight_operator.errors import WriteForbidden
 from insight_operator.snapshot import Manifest
 
@@ -103,7 +103,7 @@ class SecretShelf:
         return _version(found) != _version(known)
 
     def _keep(self, place: _Place, found: Manifest | None) -> None:
-        self._known[place] = found
+        self._known[place] = found and compact(found)
         self._read_at[place] = self._clock()
 
     async def _fetch(self, place: _Place, *, cached: bool = False) -> Manifest | None:

@@ -4,8 +4,10 @@ An object never goes back to an older version, so a late event cannot undo what 
 echo of a write wakes nobody.
 """
 
-from collections import defaultdict
+import sys
+from collections import OrderedDict, defaultdict
 from collections.abc import Iterator
+from typing import Any
 
 from insight_operator import naming
 from insight_operator.cluster import kinds
@@ -17,6 +19,15 @@ Key = tuple[str, str]
 """Namespace and name of an InsightEngine."""
 
 _Place = tuple[str, str, str]
+_GONE_KEPT = 4096
+"""Deleted objects that are remembered: more than can be written to while one answer is on its way."""
+_SHARED_LENGTH = 256
+"""Longer texts are hardly ever equal."""
+# What status/ and gates.py read of a pod.
+_POD_SPEC = frozenset({"volumes", "nodeName", "readinessGates"})
+_CONTAINERS = frozenset({"initContainerStatuses", "containerStatuses"})
+_POD_STATUS = frozenset({"phase", "reason", "message", "conditions"}) | _CONTAINERS
+_CONTAINER_STATUS = frozenset({"name", "image", "ready", "restartCount", "state", "lastState"})
 _BOOKKEEPING = frozenset({"resourceVersion", "managedFields"})
 
 
@@ -26,6 +37,7 @@ class Store:
     def __init__(self) -> None:
         self._objects: dict[_Place, Manifest] = {}
         self._owned: defaultdict[Key, set[_Place]] = defaultdict(set)
+        self._gone: OrderedDict[str, int] = OrderedDict()
 
     def get(self, kind: str, namespace: str, name: str) -> Manifest | None:
         """Return an object as last seen."""
@@ -50,12 +62,14 @@ class Store:
         known = self._objects.get(place)
         if known is not None and not _supersedes(manifest, known):
             return False
-        compact = _compact(manifest)
+        if _version(manifest) <= self._gone.get(manifest["metadata"].get("uid", ""), -1):
+            return False  # what a write returned may reach us later than the word of the deletion
+        kept = compact(manifest)
         self._remove(place)
-        self._objects[place] = compact
+        self._objects[place] = kept
         if manifest["kind"] != naming.KIND and (key := owner(manifest)):
             self._owned[key].add(place)
-        return known is None or _essence(compact) != _essence(known)
+        return known is None or _essence(kept) != _essence(known)
 
     def note(self, event: str | None, manifest: Manifest) -> set[Key]:
         """Take in a watch event; return the keys of the InsightEngines for which it is news."""
@@ -67,6 +81,10 @@ class Store:
         if known is None or known["metadata"]["uid"] != manifest["metadata"]["uid"]:
             return set()
         self._remove(place)
+        # With its version: an object that lost its label is told of as deleted too, and may come back.
+        self._gone[known["metadata"]["uid"]] = _version(manifest)
+        if len(self._gone) > _GONE_KEPT:
+            self._gone.popitem(last=False)
         return keys
 
     def replace(self, kind: str, namespace: str, listing: Listing) -> set[Key]:
@@ -120,13 +138,38 @@ def _supersedes(manifest: Manifest, known: Manifest) -> bool:
     return _version(manifest) > _version(known)
 
 
-def _compact(manifest: Manifest) -> Manifest:
-    """Drop managedFields, half of an object's size; an empty list stays where nobody shares what is ours."""
+def compact(manifest: Manifest) -> Manifest:
+    """Drop managedFields, half of an object's size; an empty list stays where nobody shares what is ours.
+
+    Of a pod only what is read of pods is kept, and every object names its fields by the same strings.
+    """
     metadata = {key: value for key, value in manifest["metadata"].items() if key != "managedFields"}
     kind = kinds.BY_KIND.get(manifest["kind"])
     if kind is not None and not is_shared(manifest, kind):
         metadata["managedFields"] = []
-    return {**manifest, "metadata": metadata}
+    made = {**manifest, "metadata": metadata}
+    shared: Manifest = _sharing(_lean_pod(made) if kind is kinds.POD else made)
+    return shared
+
+
+def _lean_pod(pod: Manifest) -> Manifest:
+    spec = {name: value for name, value in (pod.get("spec") or {}).items() if name in _POD_SPEC}
+    status = {name: value for name, value in (pod.get("status") or {}).items() if name in _POD_STATUS}
+    for group in _CONTAINERS & status.keys():
+        status[group] = [
+            {name: value for name, value in container.items() if name in _CONTAINER_STATUS}
+            for container in status[group] or ()
+        ]
+    return {**pod, "spec": spec, "status": status}
+
+
+def _sharing(value: Any) -> Any:
+    """Return the same with one string in memory for all equal ones: most of an object is names of fields."""
+    if isinstance(value, dict):
+        return {_sharing(key): _sharing(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_sharing(item) for item in value]
+    return sys.intern(value) if type(value) is str and len(value) <= _SHARED_LENGTH else value
 
 
 def _essence(manifest: Manifest) -> Manifest:

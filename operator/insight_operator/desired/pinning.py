@@ -17,6 +17,7 @@ from insight_operator.crd.upgrade import Strategy
 from insight_operator.desired import causes, earlier, windows
 from insight_operator.desired.records import (
     Record,
+    begun,
     config_maps,
     kept,
     part_of,
@@ -158,7 +159,9 @@ def _group(
     asked = any(member.base is None or member.base.cause != cause for member in members)
     differing = [member for member in members if member.differs]
     revision = naming.digest({member.part: rendering(member.manifest) for member in members})
-    if not differing or _may_go(engine, differing, asked, revision, observed, now):
+    status = observed.resource.get("status") or {}
+    under_way = any(begun(member.base, rendered, status) for member in differing if member.part == naming.API)
+    if not differing or under_way or _may_go(engine, differing, asked, revision, observed, now):
         return _Group(members, cause, asked or bool(differing))
     reason = Waiting.SPEC_CHANGED if asked else Waiting.OPERATOR_CHANGED
     pending = tuple(

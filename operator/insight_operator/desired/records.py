@@ -104,6 +104,17 @@ def unrecorded(
     return tuple(made)
 
 
+def begun(record: Record | None, rendered: Iterable[Manifest], status: Manifest) -> bool:
+    """Tell whether the migration that comes with another rendering than recorded was begun, by the status.
+
+    There is no way back from it: the recorded migrate Job would meet a schema newer than its own.
+    """
+    job = next(item["metadata"]["name"] for item in rendered if item["kind"] == "Job")
+    told = status.get("migration") or {}
+    another = bool(record and record.job and record.job["name"] != job)
+    return another and told.get("job") == job and told.get("outcome") != "failed"
+
+
 def renumbered(revision: Manifest) -> Manifest:
     """Return the change that makes a recorded rendering the newest again, or its cause another."""
     return {

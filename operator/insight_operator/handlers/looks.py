@@ -16,7 +16,8 @@ from insight_operator.cluster.errors import ClusterError
 from insight_operator.cluster.store import Key
 from insight_operator.observe import Observer
 
-LONGEST_S: Final = 3600.0
+LONGEST_S: Final = 600.0
+_JITTER: Final = 0.1
 CHEAP_S: Final = 0.2
 """Processor time of a look that is repeated as soon as asked for; one that costs more, as much later."""
 
@@ -44,7 +45,8 @@ class Rhythm:
     def is_due(self, now_s: float) -> bool:
         """Tell whether to look now."""
         wait_s = self._quiet_s * max(1.0, self._cost_s / CHEAP_S)
-        return now_s - self._looked_at_s >= min(wait_s, LONGEST_S)
+        # Judged at moments that come this much early or late: none is missed for having come early.
+        return now_s - self._looked_at_s >= min(wait_s, LONGEST_S) - _JITTER * self._first_s
 
     def looked(self, now_s: float, cost_s: float, *, news: bool) -> None:
         """Take in that everything was looked at, at what cost, and whether it showed what no watch told."""
@@ -84,7 +86,7 @@ class Lookout:
     async def run(self) -> None:
         """Look for ever."""
         while True:
-            await asyncio.sleep(self._first_s * random.uniform(0.9, 1.1))
+            await asyncio.sleep(self._first_s * random.uniform(1 - _JITTER, 1 + _JITTER))
             try:
                 if self.rhythm.is_due(time.monotonic()):
                     await self._look_at_everything()

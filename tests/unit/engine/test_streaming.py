@@ -1,6 +1,7 @@
 """From a source's stream to stored chunks: in order, bounded, and stopped only when it did not end itself."""
 
 import asyncio
+import gc
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ import pytest
 from insight_engine.domain.errors import EngineError, Unavailable
 from insight_engine.domain.jobs import Attempt, Outcome
 from insight_engine.domain.query import QueryLimits
-from insight_engine.domain.source_errors import QueryFailed
+from insight_engine.domain.source_errors import QueryCancelled, QueryFailed
 from insight_engine.services.running import Progress
 from insight_engine.services.streaming import Stopwatch, Stream
 
@@ -168,6 +169,36 @@ async def test_a_pull_that_brings_rows_all_the_same_is_closed_which_ends_the_que
     async with asyncio.timeout(10):
         await running.stop(cancel)
     assert closed.is_set()
+
+
+async def test_the_error_of_a_stream_that_was_stopped_is_nobodys_surprise() -> None:
+    """A future whose exception nobody reads is logged by asyncio as an error, with a traceback."""
+    surprises: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: surprises.append(context))
+    first, told = threading.Event(), threading.Event()
+
+    def cancelled() -> Iterator[pa.RecordBatch]:
+        yield batch(1)
+        first.set()
+        told.wait(20)
+        raise QueryCancelled("cancelled")
+
+    running = stream(cancelled())
+    work = asyncio.create_task(running.stored(ATTEMPT, cast("Any", Store()), Progress()))
+    await asyncio.to_thread(first.wait, 20)
+    work.cancel()
+    await asyncio.gather(work, return_exceptions=True)
+
+    def cancel() -> bool:
+        told.set()
+        return True
+
+    async with asyncio.timeout(30):
+        await running.stop(cancel)
+    del running, work
+    gc.collect()
+    await asyncio.sleep(0)
+    assert surprises == []
 
 
 async def test_a_stream_that_ended_is_not_told_to_stop() -> None:

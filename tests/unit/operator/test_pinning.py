@@ -183,6 +183,22 @@ def test_the_window_lets_go_and_is_awaited() -> None:
     assert history.work().opens_in_s is None
 
 
+@pytest.mark.parametrize(("outcome", "goes_on"), [("pending", True), ("succeeded", True), ("failed", False)])
+def test_a_migration_that_was_begun_is_finished_after_the_window(outcome: str, goes_on: bool) -> None:
+    history = History()
+    history.roll_out({"upgrade": {"window": WEDNESDAYS}})
+    history.upgrade(engine=ENGINE)
+    history.now = NOON.replace(hour=1)
+    begun, _, _ = history.look()
+    (job,) = (item["metadata"]["name"] for item in begun.planned if item["kind"] == "Job")
+    assert job not in jobs(history)
+    history.status["migration"] = {"job": job, "outcome": outcome}
+    history.now = NOON
+    later, _, _ = history.look()
+    assert [item["metadata"]["name"] == job for item in later.planned if item["kind"] == "Job"] == [goes_on]
+    assert (later.pending == ()) is goes_on
+
+
 def test_a_changed_spec_needs_no_window_under_automatic() -> None:
     history = History()
     history.roll_out({"upgrade": {"window": WEDNESDAYS}})

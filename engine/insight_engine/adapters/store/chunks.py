@@ -7,13 +7,14 @@ database empties them and the API then answers 410), and old results go by dropp
 from datetime import date, timedelta
 from typing import Any, ClassVar, Final
 
-from sqlalchemy import bindparam, delete, func, insert, select, text
+from sqlalchemy import ColumnElement, Date, bindparam, delete, func, insert, literal_column, select, text
 
 from insight_engine.adapters.store.database import Database, retried
 from insight_engine.adapters.store.tables import RESULTS_SCHEMA, result_chunks
 from insight_engine.domain.jobs import Attempt, Job
 
 _PARTITION_LOCK = 0x1E5C_0001
+DELETED_AT_ONCE: Final = 100
 
 
 INSERT_CHUNK: Final = insert(result_chunks)
@@ -26,6 +27,18 @@ _SELECT_CHUNK: Final = select(result_chunks.c.data).where(
     *_OF_RESULT, result_chunks.c.seq == bindparam("of_seq")
 )
 _COUNT_CHUNKS: Final = select(func.count()).select_from(result_chunks).where(*_OF_RESULT)
+
+_ROW: Final[ColumnElement[int]] = literal_column("rowid")
+_DELETE_SOME: Final = delete(result_chunks).where(
+    _ROW.in_(
+        select(_ROW)
+        .select_from(result_chunks)
+        .where(result_chunks.c.bucket < bindparam("before", type_=Date))
+        .limit(DELETED_AT_ONCE)
+        .scalar_subquery()
+    )
+)
+"""On SQLite, whose tables have row ids."""
 
 
 def chunk_row(attempt: Attempt, seq: int, data: bytes, rows: int) -> dict[str, Any]:
@@ -85,13 +98,19 @@ class StoredChunks:
         async with self._database.statement() as connection:
             today = (await connection.execute(select(self._database.today()))).scalar_one()
             oldest = today - timedelta(days=keep_days)
-            if not self._database.postgres:
-                await connection.execute(delete(result_chunks).where(result_chunks.c.bucket < oldest))
-                return
-            names = await connection.run_sync(_old_partitions, oldest)
+            names = await connection.run_sync(_old_partitions, oldest) if self._database.postgres else []
         for name in names:  # each by itself: a transaction of many would take longer than one may
             async with self._database.statement() as connection:
                 await connection.execute(text(f"DROP TABLE IF EXISTS {RESULTS_SCHEMA}.{name}"))
+        if not self._database.postgres:
+            await self._delete_before(oldest)
+
+    async def _delete_before(self, oldest: date) -> None:
+        """Delete row by row, a few in a transaction: SQLite has one writer, and the others wait for it."""
+        while True:
+            async with self._database.statement() as connection:
+                if (await connection.execute(_DELETE_SOME, {"before": oldest})).rowcount < DELETED_AT_ONCE:
+                    return
 
 
 def _result_of(job: Job) -> dict[str, Any]:

@@ -145,6 +145,7 @@ DUCKDB = Policy(
     lists_in_columns=True,
     literal_aliases=True,
     named_functions=words("aggregate list_aggr list_aggregate array_aggregate array_aggr"),
+    typed_literals=_TYPES,
     has_lambdas=True,
     placeholders="?, $1 or $name",
 )

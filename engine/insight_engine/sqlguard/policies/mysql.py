@@ -119,6 +119,8 @@ MYSQL = Policy(
     line_comment_pattern=r"(?:--(?=[ \t\r\n]|$)|\#)[^\r\n]*",
     string_pattern=r"'[^'\\]*(?:(?:\\[^'\"]|'')[^'\\]*)*'(?!')|\"[^\"\\]*(?:\"\"[^\"\\]*)*\"(?!\")",
     template_functions=frozenset(),
+    typed_literals=words("date time timestamp"),
+    word_arguments=frozenset({("convert", 1), ("get_format", 0), ("timestampdiff", 0), ("timestampadd", 0)}),
     padded_types={"binary": 10_000},
     case_sensitive_tables=True,
     literal_aliases=True,

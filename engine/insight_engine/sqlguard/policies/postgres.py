@@ -131,6 +131,8 @@ POSTGRES = Policy(
     },
     # polygon(n, circle) makes n points.
     most_arguments={"polygon": 1},
+    typed_literals=_TYPES,
+    word_arguments=frozenset({("normalize", 1)}),
     row_columns=words("ctid xmin xmax cmin cmax tableoid"),
     case_sensitive_quotes=True,
     operator_characters=r"~!@#%^&|`?+\-*/<>=",

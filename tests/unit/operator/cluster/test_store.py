@@ -1,5 +1,7 @@
 """The store wakes exactly those for whom an event is news, and never goes back in time."""
 
+import json
+
 from insight_operator.cluster.client import Listing
 from insight_operator.cluster.store import Store
 from support.objects import ENGINE, OTHER, engine, live
@@ -50,6 +52,23 @@ def test_a_deletion_wakes_the_owner_and_forgets_the_child() -> None:
     assert store.note("DELETED", live(version=2)) == {KEY}
     assert store.get("ConfigMap", "insight", "vanna-config") is None
     assert list(store.owned(KEY)) == []
+
+
+def test_an_answer_that_comes_after_the_deletion_brings_nothing_back() -> None:
+    store = Store()
+    store.put(live(version=1))
+    store.note("DELETED", live(version=3))
+    assert not store.put(live(version=2))
+    assert store.get("ConfigMap", "insight", "vanna-config") is None
+    assert store.note("ADDED", live(version=4, uid="another")) == {KEY}
+
+
+def test_what_lost_its_label_is_told_of_as_deleted_and_comes_back() -> None:
+    store = Store()
+    store.put(live(version=1))
+    store.note("DELETED", live(version=2, labels={}))
+    assert store.put(live(version=3))
+    assert store.get("ConfigMap", "insight", "vanna-config") is not None
 
 
 def test_the_late_deletion_of_a_predecessor_spares_its_successor() -> None:
@@ -114,3 +133,23 @@ def test_leftovers_of_an_earlier_engine_have_the_same_key() -> None:
     store = Store()
     store.put(live(owner=OTHER))
     assert store.note("DELETED", live(owner=OTHER, version=2)) == {KEY}
+
+
+def test_of_a_pod_only_what_is_read_of_pods_is_kept() -> None:
+    pod = live("Pod", "vanna-api-1", spec={"nodeName": "n", "containers": [{"name": "api"}]})
+    running = {"name": "api", "ready": True, "imageID": "sha256:1"}
+    pod["status"] = {"phase": "Running", "podIP": "10.0.0.1", "containerStatuses": [running]}
+    store = Store()
+    store.put(pod)
+    kept = store.get("Pod", "insight", "vanna-api-1") or {}
+    assert kept["spec"] == {"nodeName": "n"}
+    assert kept["status"] == {"phase": "Running", "containerStatuses": [{"name": "api", "ready": True}]}
+
+
+def test_equal_strings_are_kept_once() -> None:
+    store = Store()
+    for name in ("a", "b"):
+        store.put(json.loads(json.dumps(live(name=name, data={"some.field": "some value"}))))
+    first, second = ((store.get("ConfigMap", "insight", name) or {})["data"] for name in ("a", "b"))
+    assert next(iter(first)) is next(iter(second))
+    assert first["some.field"] is second["some.field"]

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from insight_operator.cluster import errors
 from insight_operator.cluster.client import Client
 from insight_operator.events import Recorder, Transition, transitions
@@ -21,6 +23,12 @@ def test_becoming_ready_is_told() -> None:
 def test_ceasing_to_be_ready_is_a_warning() -> None:
     told = transitions(status("Ready", "True", "AllComponentsReady"), status("Ready", "False", "RollingOut"))
     assert [item.type for item in told] == ["Warning"]
+
+
+@pytest.mark.parametrize("reason", ["WaitingForApproval", "Planned", "Suspended"])
+def test_what_the_user_asked_for_is_no_warning(reason: str) -> None:
+    told = transitions(status("Ready", "True", "AllComponentsReady"), status("Ready", "False", reason))
+    assert told == (Transition("Normal", reason, "said"),)
 
 
 def test_another_message_alone_is_not_told() -> None:

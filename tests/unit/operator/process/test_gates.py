@@ -79,6 +79,12 @@ def test_ready_stalled_and_suspended_are_rest() -> None:
     assert not gates.at_rest({"conditions": [{"type": "Ready", "status": "False"}]})
 
 
+def test_who_serves_with_less_than_asked_for_is_not_at_rest() -> None:
+    ready, degraded = ({"type": name, "status": "True"} for name in ("Ready", "Degraded"))
+    assert not gates.at_rest({"conditions": [ready, degraded]})
+    assert gates.at_rest({"conditions": [ready, degraded | {"status": "False"}]})
+
+
 def test_suspension_is_the_users_word() -> None:
     assert gates.suspended({"spec": {"suspend": True}})
     assert not gates.suspended({"spec": {}})

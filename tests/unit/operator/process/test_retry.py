@@ -21,6 +21,12 @@ def test_a_leftover_is_looked_at_again_soon() -> None:
     assert judge(errors.LeftoverError("going")).again_after_s == 1
 
 
+def test_what_should_pass_soon_and_does_not_is_asked_for_ever_more_rarely() -> None:
+    """A leftover may hang on a finalizer for ever."""
+    assert judge(errors.LeftoverError("going")).spaced
+    assert judge(errors.Outdated("changed", 409)).spaced
+
+
 def test_an_unreachable_server_backs_off_without_being_a_defect() -> None:
     assert judge(errors.Unreachable("away")).verdict is Verdict.FAILED
     assert not is_defect(errors.Unreachable("away"))

@@ -235,7 +235,18 @@ async def test_stop_cancels_what_runs_and_starts_nothing(bench: Bench) -> None:
     assert bench.done == []
 
 
-async def test_a_back_off_doubles_up_to_five_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("outcome", "expected"),
+    [
+        (FAILED, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]),
+        (Outcome(Verdict.WAITING, 40.0, spaced=True), [40, 80, 160, 300, 300]),
+        (Outcome(Verdict.WAITING, 40.0), [40, 40, 40]),
+    ],
+    ids=["failed", "spaced", "waiting"],
+)
+async def test_a_back_off_doubles_up_to_five_minutes(
+    outcome: Outcome, expected: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The waits are read off the timers that are asked for, not lived through."""
     loop = asyncio.get_running_loop()
     waits: list[float] = []
@@ -249,10 +260,10 @@ async def test_a_back_off_doubles_up_to_five_minutes(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(loop, "call_at", at_once)
     bench = Bench()
-    bench.script["a"] = [FAILED] * 12
+    bench.script["a"] = [outcome] * len(expected)
     queue = WorkQueue(bench._work, 1, jitter=lambda: 1.0)
     queue.start()
     queue.add("a")
-    await bench.until(13)
+    await bench.until(len(expected) + 1)
     await queue.stop()
-    assert waits == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]
+    assert waits == expected
