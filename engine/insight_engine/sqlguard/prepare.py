@@ -35,6 +35,7 @@ from insight_engine.sqlguard.tree import check_nodes, has_whole_names, is_query
 from insight_engine.sqlguard.vocabulary import check_words
 
 MAX_REASONS = 20
+MAX_TABLES = 128
 _FIRST_WORDS = frozenset({"select", "with", "values", "from"})
 _seal = claim_sealer()
 # The parser would log statements it gives up on; what users ask is not for the log.
@@ -150,6 +151,10 @@ def _judge(tokens: tuple[Token, ...], tree: exp.Expr, names: Names) -> Iterator[
         if not (named and reason.code is ReasonCode.FUNCTION_NOT_ALLOWED):
             yield reason
     scopes = read_scopes(tree, names)
+    if len(scopes.tables) > MAX_TABLES:  # each column is looked for in all of them
+        message = f"The statement reads more than {MAX_TABLES} tables: split it."
+        yield names.where.reason(ReasonCode.TOO_COMPLEX, message, tokens[0].start)
+        return
     yield from check_tables(scopes, names)
     yield from check_columns(tree, scopes, names)
     yield from check_readable(tokens, tree, scopes, names)

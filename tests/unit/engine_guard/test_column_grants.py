@@ -285,3 +285,16 @@ def test_a_with_query_of_another_case_hides_no_table_of_mysql() -> None:
             source=source, grants=grants, limits=QueryLimits(),
         )  # fmt: skip
     assert refused.value.reasons[0].code is ReasonCode.TABLE_NOT_GRANTED
+
+
+def test_a_hundred_tables_may_be_read_and_a_thousand_are_refused_at_once() -> None:
+    def of(tables: int) -> str:
+        return (
+            "SELECT o1.id FROM "
+            + " CROSS JOIN ".join(f"orders o{n}" for n in range(3))
+            + "".join(f" UNION ALL SELECT id FROM orders t{n}" for n in range(tables))
+        )
+
+    commas = "SELECT o1.id FROM " + ", ".join(f"orders o{n}" for n in range(1000)) + " WHERE o1.id = o2.id"
+    assert judge(of(100))
+    assert codes(commas) == {ReasonCode.TOO_COMPLEX}
