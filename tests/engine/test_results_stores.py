@@ -18,6 +18,7 @@ from insight_engine.adapters.results.routed import RoutedChunks
 from insight_engine.adapters.results.s3 import S3Chunks, s3_login, watched_store
 from insight_engine.domain.errors import ConfigurationError, Unavailable
 from insight_engine.domain.jobs import Attempt, Job
+from insight_engine.domain.query import QueryState
 from insight_engine.ports import Chunks
 from insight_engine.settings import Settings
 from support.s3 import S3Server
@@ -48,7 +49,8 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Chunks:
 
 
 def job(query: UUID | None = None, *, day: date = TODAY, **facts: Any) -> Job:
-    known = {"result_id": None, "result_attempt": None, "attempt": 1, "result_store": None}
+    known: dict[str, Any] = {"result_id": None, "result_attempt": None, "attempt": 1, "result_store": None}
+    known["state"] = QueryState.SUCCEEDED
     return cast("Job", SimpleNamespace(id=query or uuid4(), result_bucket=day, **(known | facts)))
 
 
@@ -214,3 +216,12 @@ async def test_each_query_is_read_from_the_store_its_row_names(tmp_path: Path) -
     assert await chunks.get(job(result_store=None), 0) == b"row"
     with pytest.raises(Unavailable, match="no longer uses"):
         await chunks.get(job(result_store="s3"), 0)
+
+
+async def test_a_running_query_is_read_from_the_store_that_is_written_now(tmp_path: Path) -> None:
+    stored = SimpleNamespace(name="database", transactional=True, get=lambda *_: asyncio.sleep(0, b"row"))
+    settings = Settings(secrets_dir=tmp_path / "none", result_store="folder", result_dir=tmp_path / "results")
+    chunks = open_results(settings, cast("Chunks", stored))
+    running = job(state=QueryState.RUNNING)
+    await chunks.put(attempt_at(running), 0, b"file", 1)
+    assert await chunks.get(running, 0) == b"file"
