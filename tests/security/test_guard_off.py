@@ -24,6 +24,7 @@ from support.waiting import eventually
 TIMEOUT_S = 0.5
 # No server looks up from one call of a built-in that fills a gigabyte: only the guard keeps those out.
 SLACK_S, LONGEST_CALL_S = 8, 60
+LEFT_S = 5.0
 SECRETS = (CANARY_TEXT, "SCRAM-SHA-256", "authentication_string")
 REACHES = {
     Dialect.POSTGRES: (
@@ -85,10 +86,10 @@ def test_an_attack_changes_and_reads_nothing_when_nobody_judges_it(
     slack = LONGEST_CALL_S if attack.attempts.startswith("memory") else SLACK_S
     assert clock() - started < TIMEOUT_S + slack
     assert not [secret for secret in SECRETS if secret in answers]
-    if attack.attempts.startswith("memory"):
-        look = witness[attack.dialect].everything
-        eventually("everything being as before", lambda: look() == before, within_s=LONGEST_CALL_S)
-    assert witness[attack.dialect].everything() == before
+    # What was changed stays changed; a statement that was ended may take a moment to go.
+    look = witness[attack.dialect].everything
+    within_s = LONGEST_CALL_S if attack.attempts.startswith("memory") else LEFT_S
+    eventually("everything being as before", lambda: look() == before, within_s=within_s)
 
 
 @pytest.mark.parametrize(("dialect", "sql"), [(d, sql) for d, texts in REACHES.items() for sql in texts])
@@ -102,7 +103,7 @@ def test_nothing_reaches_the_network_when_nobody_judges_it(
     before = witness[dialect].everything()
     _answers(live[dialect], sql.replace("{port}", str(listener.port)))
     assert not listener.was_reached()
-    assert witness[dialect].everything() == before
+    eventually("everything being as before", lambda: witness[dialect].everything() == before, within_s=LEFT_S)
 
 
 @pytest.mark.usefixtures("canary")
