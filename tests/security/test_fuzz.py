@@ -40,6 +40,7 @@ class Tally:
         self.slow += other.slow
 
 
+@pytest.mark.timeout(1800 if FULL_SIZE else 300)
 def test_nothing_passes_that_the_real_parser_reads_otherwise() -> None:
     batches = MUTANTS // BATCH
     tally = Tally()
