@@ -1,7 +1,6 @@
 """The list of data sources, from the JSON file that the operator (or a person) writes."""
 
 import json
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -9,7 +8,7 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from insight_engine.adapters.config.endpoints import source_credential
-from insight_engine.adapters.config.secrets import RECHECK_S, Watched
+from insight_engine.adapters.config.secrets import Watched
 from insight_engine.domain.credentials import SourceCredential
 from insight_engine.domain.errors import ConfigurationError
 from insight_engine.domain.sources import DataSource, Dialect, Role, RoleRule
@@ -52,7 +51,6 @@ class FileCatalog:
 
     def __init__(self, path: Path, secrets_dir: Path) -> None:
         self._secrets_dir = secrets_dir
-        self._credentials: dict[str, tuple[float, SourceCredential | None]] = {}
         self._sources = Watched(lambda: _file_stamp(path), lambda: load_sources(path), _keep_the_last)
 
     def all(self) -> Mapping[str, DataSource]:
@@ -60,12 +58,11 @@ class FileCatalog:
         return self._sources.get()
 
     def credential(self, name: str) -> SourceCredential | None:
-        """The login of that source, or None for files; a changed one is taken up likewise."""
-        read_at, found = self._credentials.get(name, (-RECHECK_S, None))
-        if (now := time.monotonic()) - read_at >= RECHECK_S:
-            found = source_credential(self._secrets_dir, name)
-            self._credentials[name] = (now, found)
-        return found
+        """The login of that source, or None for sources that are files; read anew each time.
+
+        A login remembered for a second would be refused for a second after its rotation.
+        """
+        return source_credential(self._secrets_dir, name)
 
 
 def _keep_the_last(error: ConfigurationError) -> None:
