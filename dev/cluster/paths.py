@@ -40,10 +40,13 @@ def write_atomically(path: Path, content: str, mode: int = 0o644) -> None:
 
 
 @contextmanager
-def exclusive(name: str) -> Iterator[None]:
-    """Hold a lock of that name, so that two commands started at once do not work on the same thing."""
+def exclusive(name: str, *, wait: bool = True) -> Iterator[None]:
+    """Hold a lock of that name, so that two commands started at once do not work on the same thing.
+
+    Raises BlockingIOError when another process holds it and `wait` is false.
+    """
     lock = cache_folder() / f"{name}.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("w") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
+        fcntl.flock(stream, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dev.cluster import gotools, provider
+from dev.cluster import gotools, paths, provider
 from dev.images import build
 from dev.install import (
     EXAMPLES,
@@ -29,12 +29,17 @@ SYSTEM = "e2e-system"
 
 
 @pytest.fixture(scope="session")
-def cluster() -> provider.Cluster:
-    found = provider.acquire()
-    if not found.real_pods:
-        found.release()
-        pytest.skip("NOT RUN: needs real pods; this machine can only simulate them")
-    return found
+def cluster() -> Iterator[provider.Cluster]:
+    """The cluster, for one run at a time: a second one would delete the first one's namespaces."""
+    try:
+        with paths.exclusive("e2e", wait=False):
+            found = provider.acquire()
+            if not found.real_pods:
+                found.release()
+                pytest.skip("NOT RUN: needs real pods; this machine can only simulate them")
+            yield found
+    except BlockingIOError:
+        pytest.fail("Another run of tests/e2e uses the cluster: start this one when that has ended.")
 
 
 @pytest.fixture(scope="session")
