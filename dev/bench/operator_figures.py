@@ -124,7 +124,7 @@ class Bench:
     def change(self, samples: int) -> None:
         """Change a spec; wait for the child that shows it, by the API server's own clock."""
         count = len(self.names)
-        # As few pods as can be: what thousands of them cost the scheduler and kwok is not the operator's time.
+        # As few pods as can be: what thousands cost the scheduler and kwok is not the operator's time.
         times = [self._changed(self.names[number % count], 3 + number // count) for number in range(samples)]
         p95 = percentile(times, 95)
         self._add(
