@@ -64,7 +64,9 @@ def ordered(*manifests: Manifest) -> list[Manifest]:
 
 
 @pytest.mark.parametrize(
-    "values", [{}, EVERYWHERE, {"podOverlays": OVERLAYS}], ids=["plain", "all", "overlays"]
+    "values",
+    [{}, EVERYWHERE, {"podOverlays": OVERLAYS}, {**EVERYWHERE, "podOverlays": OVERLAYS}],
+    ids=["plain", "all", "overlays", "all with overlays"],
 )
 def test_helm_finds_nothing_to_complain_about(helm: Path, values: dict[str, Any]) -> None:
     done = run(helm, "lint", values)
@@ -106,6 +108,11 @@ def test_overlays_reach_the_operator_as_they_were_given(helm: Path) -> None:
     assert volume["configMap"]["name"] == config_map["metadata"]["name"]
     mount = next(item for item in pod["containers"][0]["volumeMounts"] if item["name"] == "pod-overlays")
     assert _env(found)["INSIGHT_OPERATOR_POD_OVERLAYS"] == f"{mount['mountPath']}/overlays.yaml"
+
+
+def test_values_of_a_chart_that_knew_fewer_are_enough(helm: Path) -> None:
+    unknown = {"podOverlays": None, "secretNamespaces": None}  # as under `helm upgrade --reuse-values`
+    assert rendered(helm, **unknown) == rendered(helm)
 
 
 def test_changed_overlays_start_the_operator_anew(helm: Path) -> None:

@@ -1,29 +1,37 @@
 """A new operator with another default image restarts nothing of a released one; nor does the way back.
 
-As `helm upgrade` and `helm rollback` do it: definition and operator of the release, then of this tree, then
-of the release again, under 20 InsightEngines. Pods are played by kwok; the released operator runs from its
-package in tests/golden/released.
+By the real helm, under 20 InsightEngines: `helm install` of the released chart, `helm upgrade` to this
+tree's, `helm rollback`, and `helm uninstall` with a new installation over what it keeps. Pods are played by
+kwok; each operator runs with the rights and the settings that its own chart gave it, the released one from
+its package in tests/golden/released.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dev.cluster import gotools
 from dev.cluster.controlplane import ControlPlane
+from dev.install import CHART, RELEASE
 from insight_operator import naming
 from insight_operator.crd.manifest import custom_resource_definition
+from support import audit
 from support import space as spaces
 from support.bad_engines import engine
-from support.kube_api import KubeApi, Manifest
+from support.helm_release import HelmRelease
+from support.kube_api import KubeApi, Manifest, Refusal
 from support.operator_process import OperatorProcess
 from support.released import GIVEN, RELEASES, Release
 from support.space import Space
 from support.waiting import eventually
 
 _DEFINITION = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/insightengines.insightengine.io"
-_ALLOWED = "ghcr.io/insight-engine/insight-engine,localhost:5000/insight-engine"
+_ACCOUNT = "system:serviceaccount:insight-system:insight-operator"
+_ENGINE = "localhost:5000/insight-engine"
+_ALLOWED = ["ghcr.io/insight-engine/insight-engine"]
 _PATIENCE_S = 200
 _FORGED = 7  # replicas that no operator would report
 RUNNING = ("api", "worker", "postgres", "redis")
@@ -37,34 +45,46 @@ def cluster(tmp_path: Path) -> Iterator[ControlPlane]:
         yield started
 
 
-def install(kube: KubeApi, definition: Manifest) -> None:
-    """Install a definition in place of another, as Helm does; return when the server judges by it."""
-    path = f"{_DEFINITION}?fieldManager=helm&force=true"
-    kube.request("PATCH", path, definition, "application/apply-patch+yaml")
-    wanted = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"][
-        "properties"
-    ]
+@pytest.fixture
+def helm(cluster: ControlPlane, tmp_path: Path) -> Iterator[HelmRelease]:
+    """A namespace for the operator, in which nothing is installed yet."""
+    admin = KubeApi(cluster.kubeconfig)
+    admin.request("POST", "/api/v1/namespaces", {"metadata": {"name": "insight-system"}})
+    release = HelmRelease(gotools.ensure(("helm",))["helm"], admin.within("insight-system"), tmp_path)
+    yield release
+    release.end()
 
-    def judged() -> bool:
-        conditions = kube.request("GET", _DEFINITION).get("status", {}).get("conditions") or ()
-        if not any(found["type"] == "Established" and found["status"] == "True" for found in conditions):
-            return False
-        tried = kube.request("POST", f"{kube.path(naming.KIND)}?dryRun=All", engine(name="probe"))
+
+@pytest.fixture
+def watched(cluster: ControlPlane, tmp_path: Path) -> Space:
+    """The namespace of the InsightEngines, with what they refer to."""
+    admin = KubeApi(cluster.kubeconfig)
+    kube = spaces.make_namespace(admin, "team-a", source=False)
+    business = {"metadata": {"name": "business"}, "value": 1000}
+    admin.request("POST", "/apis/scheduling.k8s.io/v1/priorityclasses", business)
+    kube.create(GIVEN)
+    unused = OperatorProcess(cluster.kubeconfig, kube.namespace, tmp_path / "unused.log")
+    return Space(kube, unused, cluster.audit_log)
+
+
+def await_definition(kube: KubeApi, definition: Manifest) -> None:
+    """Assert that helm installed this definition; return when the server judges by it."""
+    found = kube.request("GET", _DEFINITION)
+    assert contains(found["spec"]["versions"], definition["spec"]["versions"])
+    (version,) = definition["spec"]["versions"]
+    wanted = version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+
+    def served() -> bool:
+        try:
+            tried = kube.request("POST", f"{kube.path(naming.KIND)}?dryRun=All", engine(name="probe"))
+            kube.list(naming.KIND)
+        except Refusal as refusal:
+            if refusal.status == 429:
+                return False  # the server opens its storage anew for another definition
+            raise
         return {name for name, part in wanted.items() if "default" in part} == set(tried["spec"])
 
-    eventually("the server judges by the definition", judged, 60, every_s=0.2)
-
-
-def operator(space: Space, log: str, image: str, **environment: str) -> OperatorProcess:
-    """Return an operator that is not started yet."""
-    return OperatorProcess(
-        space.operator.log.with_name("operator.kubeconfig"),
-        space.namespace,
-        space.operator.log.with_name(log),
-        INSIGHT_OPERATOR_ENGINE_IMAGE=f"localhost:5000/insight-engine:{image}",
-        INSIGHT_OPERATOR_IMAGE_ALLOWLIST=_ALLOWED,
-        **environment,
-    )
+    eventually("the server judges by the definition", served, 60, every_s=0.2)
 
 
 def workloads(space: Space) -> dict[tuple[str, str], Any]:
@@ -104,7 +124,7 @@ def is_ready(resource: Manifest) -> bool:
     )
 
 
-def await_all(space: Space, what: str, check: Any, log: Path) -> None:
+def await_all(space: Space, what: str, check: Callable[[Manifest], bool], log: Path) -> None:
     """Wait until something holds of every InsightEngine."""
 
     def late() -> list[str]:
@@ -123,7 +143,6 @@ def keeps(kube: KubeApi, before: Manifest) -> None:
     path = kube.path(naming.KIND, name)
     now = kube.request("GET", path)
     assert contains(now["spec"], before["spec"]), name
-    kube.request("PATCH", f"{path}/status", {"status": {"replicas": _FORGED}}, "application/merge-patch+json")
     labelled = kube.patch(naming.KIND, name, {"metadata": {"labels": {"example.com/kept": "yes"}}})
     labelled["metadata"]["annotations"] = {"example.com/written": "yes"}
     kube.request("PUT", f"{path}?fieldValidation=Strict", labelled)
@@ -142,60 +161,118 @@ def contains(now: Any, before: Any) -> bool:
     return bool(now == before)
 
 
+def settings(image: str) -> dict[str, Any]:
+    """Return the chart's values of both versions, with a default engine image."""
+    return {
+        "images.engine": {"repository": _ENGINE, "tag": image},
+        "images.allowlist": _ALLOWED,
+        "watchNamespaces": ["team-a"],
+        "resyncSeconds": 5,
+    }
+
+
+def create(space: Space, stored: list[Manifest]) -> None:
+    """Create InsightEngines, and the volumes that the simulated cluster makes for nobody."""
+    admin = space.kube.within("default")
+    for resource in stored:
+        spaces.add_volumes(admin, space.namespace, resource["metadata"]["name"])
+        space.kube.create(resource)
+
+
+def forge(space: Space) -> None:
+    """Write a status that no operator would: one that judges an InsightEngine from now on puts it right."""
+    for name in engines(space):
+        path = f"{space.kube.path(naming.KIND, name)}/status"
+        forged = {"status": {"replicas": _FORGED}}
+        space.kube.request("PATCH", path, forged, "application/merge-patch+json")
+
+
+def judged(
+    helm: HelmRelease, space: Space, log: str, check: Callable[[Manifest], bool], **environment: str
+) -> OperatorProcess:
+    """Start the operator that helm installed and wait until something holds of every InsightEngine.
+
+    Its chart has to give it the rights it needs: the API server must refuse it nothing.
+    """
+    since = audit.position(space.audit_log)
+    process = helm.operator(log, **environment)
+    await_all(space, f"the operator {log} is done", check, process.log)
+    asked = [item for item in audit.requests(space.audit_log, since=since) if item.user == _ACCOUNT]
+    assert asked
+    assert [item for item in asked if item.code == 403] == []
+    return process
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """What runs: the pod template of each workload, the pods, and the migrate Jobs."""
+
+    templates: dict[tuple[str, str], Any]
+    pods: set[str]
+    jobs: set[str]
+
+    @classmethod
+    def of(cls, space: Space) -> "Rollout":
+        """Read it."""
+        return cls(workloads(space), pods(space), jobs(space))
+
+    def assert_untouched(self, space: Space) -> None:
+        """Assert that all of it is as it was, and that no Job is new; finished ones may be cleared away."""
+        now = Rollout.of(space)
+        assert now.templates == self.templates
+        assert now.pods == self.pods
+        assert now.jobs <= self.jobs
+
+
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("release", RELEASES[-1:], ids=lambda release: release.version)
 def test_an_upgrade_and_the_way_back_restart_nothing(
-    cluster: ControlPlane, release: Release, tmp_path: Path
+    helm: HelmRelease, watched: Space, release: Release
 ) -> None:
-    admin = KubeApi(cluster.kubeconfig)
-    stored = release.engines()
-    install(admin, release.definition())
-    space = spaces.prepare(admin, tmp_path, cluster.audit_log, source=False)
-    business = {"metadata": {"name": "business"}, "value": 1000}
-    admin.request("POST", "/apis/scheduling.k8s.io/v1/priorityclasses", business)
-    space.kube.create(GIVEN)
-    old = operator(space, "old.log", "old", PYTHONPATH=str(release.operator))
-    new = operator(space, "new.log", "new")
-    back = operator(space, "back.log", "old", PYTHONPATH=str(release.operator))
-    try:
-        old.start()
-        for resource in stored:
-            spaces.add_volumes(admin, space.namespace, resource["metadata"]["name"])
-            space.kube.create(resource)
-        await_all(space, "the released operator rolled everything out", is_ready, old.log)
-        old.kill()
-        templates, running, done = workloads(space), pods(space), jobs(space)
-        assert len(templates) >= 2 * len(stored) - 2
-        before = [space.engine(resource["metadata"]["name"]) for resource in stored]
+    helm.run("install", str(release.chart), **settings("old"))
+    await_definition(watched.kube, release.definition())
+    create(watched, release.engines())
+    old = judged(helm, watched, "old", is_ready, PYTHONPATH=str(release.operator))
+    rollout, before = Rollout.of(watched), list(engines(watched).values())
+    assert len(rollout.templates) >= 2 * len(before)
 
-        install(space.kube, custom_resource_definition())
-        for resource in before:
-            keeps(space.kube, resource)
-        new.start()
-        await_all(space, "the new image waits", waits, new.log)
-        assert (workloads(space), pods(space)) == (templates, running)
-        assert jobs(space) <= done
-        await_all(space, "nothing else is amiss", is_ready, new.log)
-        new.kill()
+    # As in a real cluster, the earlier operator still runs while helm brings another definition and roles.
+    helm.run("upgrade", str(CHART), "--reset-then-reuse-values", **{"images.engine.tag": "new"})
+    old.kill()
+    await_definition(watched.kube, custom_resource_definition())
+    for resource in before:
+        keeps(watched.kube, resource)
+    forge(watched)
+    new = judged(helm, watched, "new", waits)
+    rollout.assert_untouched(watched)
 
-        install(space.kube, release.definition())
-        back.start()
-        await_all(space, "the released operator is back", is_back, back.log)
-        assert (workloads(space), pods(space)) == (templates, running)
-        assert jobs(space) <= done
-        for process in (old, new, back):
-            assert "Traceback" not in process.log.read_text(), process.log
-    finally:
-        for process in (old, new, back):
-            process.kill()
+    helm.run("rollback", "1")
+    new.kill()
+    await_definition(watched.kube, release.definition())
+    forge(watched)
+    back = judged(helm, watched, "back", is_back, PYTHONPATH=str(release.operator))
+    rollout.assert_untouched(watched)
+
+    back.kill()
+    helm.run("uninstall")
+    assert helm.kube.get("Deployment", RELEASE) is None
+    helm.run("install", str(CHART), **settings("new"))
+    await_definition(watched.kube, custom_resource_definition())
+    forge(watched)
+    again = judged(helm, watched, "again", waits)
+    rollout.assert_untouched(watched)
+    for process in (old, new, back, again):
+        assert "Traceback" not in process.log.read_text(), process.log
 
 
 def waits(resource: Manifest) -> bool:
     """Tell whether the new operator has judged it, and made the new default image wait where it applies."""
     own = {"tag", "digest"} & resource["spec"]["image"].keys()
-    return resource["status"]["replicas"] != _FORGED and bool(
-        resource["status"].get("pendingRestart")
-    ) != bool(own)
+    return (
+        is_ready(resource)
+        and resource["status"].get("replicas") != _FORGED
+        and bool(resource["status"].get("pendingRestart")) != bool(own)
+    )
 
 
 def is_back(resource: Manifest) -> bool:
@@ -203,5 +280,5 @@ def is_back(resource: Manifest) -> bool:
     return (
         is_ready(resource)
         and "pendingRestart" not in resource["status"]
-        and resource["status"]["replicas"] != _FORGED
+        and resource["status"].get("replicas") != _FORGED
     )

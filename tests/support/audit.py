@@ -10,7 +10,7 @@ _WRITES = {"create", "update", "patch", "delete", "deletecollection"}
 
 @dataclass(frozen=True)
 class Request:
-    """One finished request, and when the API server received it, in seconds of its clock.
+    """One finished request, when the API server received it, in seconds of its clock, and its HTTP status.
 
     A dry run is no write: nothing is stored.
     """
@@ -21,6 +21,7 @@ class Request:
     name: str
     at: float
     dry_run: bool = False
+    code: int = 0
 
     @property
     def is_write(self) -> bool:
@@ -49,5 +50,6 @@ def requests(log: Path, user: str | None = None, since: int = 0) -> list[Request
             who = event["user"]["username"]
             dry_run = "dryRun=All" in event["requestURI"]
             names = target.get("resource", ""), target.get("name", "")
-            found.append(Request(who, event["verb"], *names, at, dry_run))
+            code = event.get("responseStatus", {}).get("code", 0)
+            found.append(Request(who, event["verb"], *names, at, dry_run, code))
     return found

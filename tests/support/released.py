@@ -1,8 +1,7 @@
-"""What released versions left behind: their CRD, InsightEngines as they may be stored, their operator.
+"""What released versions left behind: their CRD, chart and operator, InsightEngines as they may be stored.
 
-A version's folder is written once, when it is released, and never changed. `operator.zip` is the operator's
-package as it was (`git archive --format=zip <tag>:operator`): Python runs it from there, so that neither a
-history nor a registry is needed to start the earlier operator.
+`python -m dev.release` writes a version's folder once, when it is released; it never changes. Python runs
+the operator from `operator.zip` and helm installs `chart.tgz`: neither a history nor a registry is needed.
 """
 
 from dataclasses import dataclass
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from dev.release import order
 
 Manifest = dict[str, Any]
 _FOLDER = Path(__file__).resolve().parents[1] / "golden" / "released"
@@ -35,6 +36,11 @@ class Release:
         """Its operator, to be put on PYTHONPATH."""
         return self.folder / "operator.zip"
 
+    @property
+    def chart(self) -> Path:
+        """Its chart, as helm takes it."""
+        return self.folder / "chart.tgz"
+
     def definition(self) -> Manifest:
         """Return its CustomResourceDefinition."""
         found: Manifest = yaml.safe_load((self.folder / "crd.yaml").read_text(encoding="utf-8"))
@@ -45,7 +51,8 @@ class Release:
         return list(yaml.safe_load_all((self.folder / "engines.yaml").read_text(encoding="utf-8")))
 
 
-RELEASES = tuple(Release(folder) for folder in sorted(_FOLDER.iterdir()))
+RELEASES = tuple(Release(folder) for folder in sorted(_FOLDER.iterdir(), key=order))
+"""All of them, the newest last."""
 EVERY_ENTRY = (
     *("uri", "host", "port", "dbname", "username", "password"),
     *("endpoint", "bucket", "region", "access_key_id", "secret_access_key"),
