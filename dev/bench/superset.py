@@ -24,7 +24,10 @@ PACKAGES: Final = (
     "apache-superset==6.1.0",
     "flask-caching==2.3.1",  # later ones pass an argument that this Superset does not take
     "psycopg2-binary==2.9.13",
-    "rich",  # imported and not required by it
+    "celery==5.5.3",
+    "kombu==5.5.4",  # later ones need a later redis than this Superset takes
+    "cachetools",  # imported and not required by it, like the next
+    "rich",
 )
 POLL_S: Final = 0.01
 END_S: Final = 30.0
@@ -88,7 +91,9 @@ def _prepare(home: Path, folder: Path, env: dict[str, str]) -> None:
 def _measured(home: Path, folder: Path, env: dict[str, str], service: Service, samples: int) -> peers.Peer:
     port = free_port()
     web = [str(home / "bin" / "gunicorn"), "--bind", f"127.0.0.1:{port}", "--workers", str(PROCESSES)]
-    web += ["--worker-class", "gthread", "--threads", "8", "--timeout", "120", "superset.app:create_app()"]
+    web += ["--worker-class", "gthread", "--threads", "8", "--timeout", "120"]
+    # Seven of the clients are idle while one is timed: their connections are to be kept.
+    web += ["--keep-alive", "75", "superset.app:create_app()"]
     work = [str(home / "bin" / "celery"), "--app=superset.tasks.celery_app:app", "worker"]
     work += ["--pool", "prefork", "--concurrency", str(PROCESSES)]
     with ExitStack() as stack:

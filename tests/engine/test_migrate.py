@@ -1,7 +1,9 @@
 """`migrate`: what it makes, that it may run again, and the outcome it leaves."""
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -166,17 +168,37 @@ def test_the_newest_migration_is_the_one_named() -> None:
     assert ScriptDirectory(str(folder)).get_heads() == [REVISION]
 
 
-def test_the_migrations_lead_to_the_schema_on_sqlite(tmp_path: Path) -> None:
-    migrate_sqlite(tmp_path / "x.db")
-    engine = create_engine(
-        f"sqlite:///{tmp_path / 'x.db'}",
-        execution_options={"schema_translate_map": {SCHEMA: None, RESULTS_SCHEMA: None}},
-    )
-    with engine.connect() as connection:
-        listed = connection.exec_driver_sql(
+def test_a_new_sqlite_store_is_what_the_migrations_lead_to(tmp_path: Path) -> None:
+    migrated, made = tmp_path / "migrated.db", tmp_path / "made.db"
+    migrated.touch()  # only a file that is not there yet is made without them
+    assert migrate_sqlite(migrated) == migrate_sqlite(made) == REVISION
+    assert _written_in(made) == _written_in(migrated)
+    wanted = {t.name: {(c.name, int(not c.nullable)) for c in t.columns} for t in metadata.tables.values()}
+    assert _columns_of(made) == wanted
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["made.db", "migrated.db"]
+
+
+def _written_in(path: Path) -> tuple[dict[tuple[str, str], str], list[tuple[str]]]:
+    """Every table and index as it is declared, white space apart, and the revision."""
+    with closing(sqlite3.connect(path)) as store:
+        listed = store.execute("SELECT type, name, coalesce(sql, '') FROM sqlite_master").fetchall()
+        revisions = store.execute(f"SELECT * FROM {VERSION_TABLE}").fetchall()
+    return {(kind, name): "".join(sql.split()) for kind, name, sql in listed}, revisions
+
+
+def _columns_of(path: Path) -> dict[str, set[tuple[str, int]]]:
+    found: dict[str, set[tuple[str, int]]] = {}
+    with closing(sqlite3.connect(path)) as store:
+        for table, column, required in store.execute(
             'SELECT m.name, c.name, c."notnull" FROM sqlite_master m, pragma_table_info(m.name) c'
-            " WHERE m.type = 'table' AND m.name <> 'alembic_version'"
-        ).all()
-    engine.dispose()
-    wanted = {(t.name, c.name, int(not c.nullable)) for t in metadata.tables.values() for c in t.columns}
-    assert {tuple(row) for row in listed} == wanted
+            " WHERE m.type = 'table' AND m.name <> ?",
+            (VERSION_TABLE,),
+        ):
+            found.setdefault(table, set()).add((column, required))
+    return found
+
+
+def test_a_half_made_sqlite_store_is_made_anew(tmp_path: Path) -> None:
+    (tmp_path / "store.new").write_bytes(b"what a crash left")
+    assert migrate_sqlite(tmp_path / "store.db") == REVISION
+    assert [path.name for path in tmp_path.iterdir()] == ["store.db"]
