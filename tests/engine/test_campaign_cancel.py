@@ -102,3 +102,19 @@ def test_cancel_ends_the_backend_of_a_killed_worker(stage: Stage, client: Engine
         assert client.query(query_id)["state"] == "cancelled"
         eventually("a new child is there", lambda: len(stage.worker_children()) >= 4, 20)
     assert told("E4: cancel after the worker's SIGKILL", times) <= BOUND_S, times
+
+
+def test_the_source_itself_ends_the_backend_when_no_worker_is_left(
+    stage: Stage, client: EngineClient, watch: Watch
+) -> None:
+    times = []
+    for _ in range(3):
+        started(client, watch)
+        killed = time.monotonic()
+        for place, worker in enumerate(stage.workers):
+            worker.kill_all()
+            stage.workers[place] = stage.start_worker()
+        watch.watching().join(30)
+        times.append(watch.gone_at - killed)
+        stage.until_whole()
+    assert told("E4: every worker's SIGKILL", times) <= BOUND_S, times

@@ -32,7 +32,7 @@ from insight_engine.sqlguard import PreparedQuery
 Settings = tuple[tuple[str, str], ...]
 LOCK_TIMEOUT_MS: Final = 5_000
 IDLE_TIMEOUT_MS: Final = 60_000
-ORPHAN_CHECK_MS: Final = 1_000
+ORPHAN_CHECK_MS: Final = 200
 """How often a working backend looks whether its client still lives; a killed worker's backend ends soon."""
 
 ANSWER_GRACE_S: Final = 1.0
