@@ -121,6 +121,12 @@ class Applier:
             raise errors.LeftoverError(
                 f"{_title(desired)} of a deleted InsightEngine is still being collected."
             )
+        if other := ownership.engine_of(live):
+            raise Conflict(
+                _title(desired),
+                f"the InsightEngine {other} has an object of this name. The names of the two collide: "
+                f"create this one again under another name",
+            )
         raise Conflict(
             _title(desired),
             f"an object of this name exists and is not this InsightEngine's. Delete or rename it, "

@@ -41,6 +41,14 @@ def is_leftover(live: Manifest, engine: naming.Named) -> bool:
     return holder is not None and (holder.get("kind"), holder.get("name")) == (naming.KIND, engine.name)
 
 
+def engine_of(live: Manifest) -> str:
+    """Return the name of the InsightEngine that it belongs to or is kept for, "" when there is none."""
+    holder = controller(live)
+    if holder is not None:
+        return str(holder.get("name")) if holder.get("kind") == naming.KIND else ""
+    return str((live.get("metadata", {}).get("labels") or {}).get(naming.RETAINED_FOR, ""))
+
+
 def is_shared(live: Manifest, kind: Kind) -> bool:
     """Tell whether anyone but our apply entry holds fields that are ours alone."""
     return any(_taken(entry, kind) for entry in live.get("metadata", {}).get("managedFields") or [])

@@ -3,6 +3,7 @@
 import os
 import tempfile
 import weakref
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,6 +15,19 @@ from insight_engine.domain.source_errors import SourceMisconfigured
 
 CONNECT_TIMEOUT_S = 5
 SSL_MODES = ("disable", "require", "verify-ca", "verify-full")
+URI_KEYS = (
+    "host",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "sslmode",
+    "channel_binding",
+    "target_session_attrs",
+    "application_name",
+    "connect_timeout",
+)
+"""What a URI may say. libpq takes more, such as files of the engine's own pod and options of the session."""
 
 
 class Login:
@@ -57,6 +71,7 @@ def conninfo(name: str, credential: SourceCredential, ca_file: str | None = None
     }
     parts = {} if credential.uri is not None else {key: v for key, v in single.items() if v is not None}
     try:
+        _check_keys(name, conninfo_to_dict(credential.uri or ""))
         return make_conninfo(
             credential.uri or "",
             **{**parts, **_tls(credential, ca_file)},
@@ -67,6 +82,15 @@ def conninfo(name: str, credential: SourceCredential, ca_file: str | None = None
     except psycopg.Error:
         message = f"The secret of data source {name} holds no usable connection URI: check its uri."
         raise SourceMisconfigured(message) from None
+
+
+def _check_keys(name: str, given: Collection[str]) -> None:
+    refused = sorted(set(given).difference(URI_KEYS))
+    if refused:
+        raise SourceMisconfigured(
+            f"The uri in the secret of data source {name} sets {', '.join(refused)}, which is not allowed: "
+            f"remove it. Allowed are {', '.join(URI_KEYS)}."
+        )
 
 
 def _tls(credential: SourceCredential, ca_file: str | None) -> dict[str, str]:

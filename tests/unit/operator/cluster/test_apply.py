@@ -9,6 +9,8 @@ from insight_operator.cluster.apply import Applier, holds
 from insight_operator.cluster.client import Client
 from insight_operator.cluster.inventory import Inventory
 from insight_operator.errors import Conflict, InvalidSpec, QuotaExceeded, WriteForbidden
+from insight_operator.naming import RETAINED_FOR
+from insight_operator.observe import Identity
 from support.objects import ENGINE, OTHER, live
 
 DESIRED = {
@@ -16,6 +18,13 @@ DESIRED = {
     "kind": "ConfigMap",
     "metadata": {"name": "vanna-config", "namespace": "insight"},
     "data": {"a": "1"},
+}
+
+DESIRED_SECRET = {
+    "apiVersion": "v1",
+    "kind": "Secret",
+    "metadata": {"name": "vanna-database-admin", "namespace": "insight"},
+    "data": {"username": "YWRtaW4="},
 }
 
 
@@ -81,6 +90,22 @@ async def test_a_foreign_object_is_refused_and_not_written() -> None:
     client = FakeClient()
     with pytest.raises(Conflict, match=r"ConfigMap/vanna-config.*insightengine.io/adopt=vanna"):
         await applier(client).ensure(DESIRED, live(owner=None))
+    assert client.verbs == []
+
+
+@pytest.mark.parametrize(
+    "taken",
+    [
+        live("Secret", "vanna-database-admin", owner=Identity("vanna", "insight", "uid-of-the-other")),
+        live("Secret", "vanna-database-admin", owner=None, labels={RETAINED_FOR: "vanna"}),
+    ],
+)
+async def test_two_engines_whose_names_collide_are_told_of_each_other(taken: dict[str, Any]) -> None:
+    """The database's administrator of `vanna` and the first administrator of `vanna-database`."""
+    client = FakeClient(there=taken)
+    second = Applier(client, Identity("vanna-database", "insight", "uid"), Inventory(None), lambda _: None)
+    with pytest.raises(Conflict, match=r"Secret/vanna-database-admin.*InsightEngine vanna .*another name"):
+        await second.ensure_secret(DESIRED_SECRET, taken)
     assert client.verbs == []
 
 
