@@ -173,6 +173,16 @@ def test_a_parameter_that_duckdb_cannot_take_is_told(database: FileSource, given
     assert database.one("1") == ("int32", 1)
 
 
+@pytest.mark.parametrize("kind", ["time", "time_ns"])
+def test_a_time_after_the_last_is_told_with_its_cure(database: FileSource, kind: str) -> None:
+    sql = f"SELECT x AS closing FROM (VALUES (NULL), ('24:00:00'::{kind})) AS v(x)"
+    with pytest.raises(
+        QueryFailed, match=r"Column closing holds the time 24:00:00.*CAST\(closing AS VARCHAR\)"
+    ):
+        database.table(sql)
+    assert database.one("CAST('24:00:00'::time AS VARCHAR)")[1] == "24:00:00"
+
+
 def test_large_values_come_in_small_batches(database: FileSource) -> None:
     sql = "SELECT repeat('x', 1000000 + 0 * range::int) AS v FROM range(60)"
     sizes = [b.nbytes for b in database.source.stream(database.sealed(sql), query_id="large")]

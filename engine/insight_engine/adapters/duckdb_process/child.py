@@ -42,6 +42,7 @@ _SETTINGS: Final = {
 }
 _READERS: Final = {"parquet": "read_parquet", "csv": "read_csv"}
 _FATAL: Final = (duckdb.FatalException, duckdb.InternalException, MemoryError)
+_DAY: Final = {"us": 86_400 * 10**6, "ns": 86_400 * 10**9}
 _WRITE_OPTIONS: Final = pa.ipc.IpcWriteOptions(use_threads=False)
 
 
@@ -148,7 +149,21 @@ def _halved(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     yield from _halved(batch.slice(half))
 
 
+def _refuse_midnight(batch: pa.RecordBatch) -> None:
+    """Arrow's times end before 24:00:00, DuckDB's with it: the engine would take the batch for broken."""
+    for field, column in zip(batch.schema, batch.columns, strict=True):
+        if pa.types.is_time64(field.type):
+            # In plain Python: numpy and Arrow's functions cannot be loaded where no file can be opened.
+            latest = max((value for value in column.view(pa.int64()).to_pylist() if value), default=0)
+            if latest >= _DAY[field.type.unit]:
+                raise ValueError(
+                    f"Column {field.name} holds the time 24:00:00, which cannot be returned as a time: "
+                    f"write CAST({field.name} AS VARCHAR)."
+                )
+
+
 def _serialised(batch: pa.RecordBatch) -> pa.Buffer:
+    _refuse_midnight(batch)
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, batch.schema, options=_WRITE_OPTIONS) as writer:
         writer.write_batch(batch)
