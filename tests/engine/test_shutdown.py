@@ -51,8 +51,8 @@ def test_a_stopping_worker_does_not_wait_for_a_database_that_never_answers(servi
     service.postgres.freeze()
     try:
         stopped = time.monotonic()
-        assert service.worker.terminate(within_s=40) == 0
-        assert time.monotonic() - stopped < 35  # waiting for the database would last for ever
+        assert service.worker.terminate(within_s=40) == 0, service.worker.log
+        assert time.monotonic() - stopped < 20  # waiting for each of its connections takes longer
     finally:
         service.postgres.thaw()
         service.worker = service.home.start_worker()

@@ -20,6 +20,8 @@ TICK_S: Final = 1.0
 PROBE_EVERY: Final = 3
 PROBE_S: Final = 2.0
 RESTART_PAUSE_S: Final = 1.0
+CLOSE_S: Final = 5.0
+"""How long connections may take to close: a database that never answers holds up each for ten seconds."""
 
 
 class Child:
@@ -77,6 +79,7 @@ class Child:
             if ticking not in done:
                 raise RuntimeError("A task that never ends has ended")
             await services.slot.drain(self._settings.drain_timeout_s)
+            asyncio.get_running_loop().call_later(CLOSE_S, self._drained.set)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
