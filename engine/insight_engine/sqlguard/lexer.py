@@ -165,11 +165,13 @@ def _check(token: Token, before: list[Token], text: str, where: Positions) -> No
     if previous is None:
         return
     if token.kind is Kind.STRING and previous.kind is Kind.STRING:
-        message = "Two literals follow each other: join them with ||."
+        message = "Two texts follow each other: write them as one."
         raise Rejected((where.reason(ReasonCode.AMBIGUOUS_TEXT, message, token.start),))
     typed = token.kind is Kind.STRING and previous is not None and previous.text in _TYPED
     if touches and token.kind in _VALUES and previous.kind in _VALUES and not typed:
         message = f"A blank is missing before {text[token.start : token.start + 20]!r}."
+        if previous.kind is Kind.NUMBER:
+            message = f"{message[:-1]}; a number is written in decimal digits, without 0x or _."
         raise Rejected((where.reason(ReasonCode.AMBIGUOUS_TEXT, message, token.start),))
 
 

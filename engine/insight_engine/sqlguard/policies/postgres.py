@@ -73,7 +73,7 @@ _FUNCTIONS = words("""
     polygon radius slope width gen_random_uuid uuidv4 uuidv7 uuid_extract_timestamp uuid_extract_version
     bernoulli system random row values rollup cube sets similarity word_similarity strict_word_similarity
     unaccent levenshtein soundex metaphone
-""") - words("")
+""")
 
 _TYPES = words("""
     bigint bit bool boolean bytea char character date datemultirange daterange decimal double float float4
