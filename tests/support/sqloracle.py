@@ -110,7 +110,9 @@ def _of_kind(kind: str, node: Node) -> Iterator[str]:  # noqa: C901, PLR0912 - o
             yield f"the operator {'.'.join(name)}"
     elif kind == "ColumnRef":
         name = _name([field for field in node["fields"] if "String" in field])
-        if len(name) > 1 and (name[-1].startswith("pg_") or name[-1] in _POLICY.column_functions):
+        names_a_table = "A_Star" in node["fields"][-1]  # before `.*` stand schema and table, never a function
+        may_call = name and (name[-1].startswith("pg_") or name[-1] in _POLICY.column_functions)
+        if len(name) > 1 and may_call and not names_a_table:
             yield f"the column or function {'.'.join(name)}"
     elif kind == "A_Indirection":
         for one in _name([part for part in node["indirection"] if "String" in part]):

@@ -118,7 +118,7 @@ def _parse(text: str, tokens: tuple[Token, ...], policy: Policy, where: Position
         trees = dialect.parser(error_level=ErrorLevel.IMMEDIATE).parse(parsed, readable)
     except SqlglotError as error:
         raise Rejected((_syntax(error, tokens[0], where),)) from None
-    except (RecursionError, ValueError, TypeError, KeyError, IndexError, AttributeError):
+    except (RecursionError, ValueError, TypeError, KeyError, IndexError, AttributeError, AssertionError):
         message = "The statement cannot be read: write it more plainly."
         raise Rejected((where.reason(ReasonCode.SYNTAX, message, tokens[0].start),)) from None
     tree = trees[0] if len(trees) == 1 else None

@@ -161,3 +161,10 @@ def test_every_dialect_has_a_policy_that_names_no_known_danger(dialect: Dialect)
     )
     allowed = POLICIES[dialect].functions | POLICIES[dialect].types
     assert not {name for name in allowed if any(danger in name for danger in dangers)}
+
+
+@pytest.mark.parametrize("interval", ["'0b1 day'", "interval ':= day'"])
+def test_what_the_parser_stumbles_over_is_refused_like_any_unreadable_text(interval: str) -> None:
+    """Its own checks fail on such a step: found by a million mutants."""
+    sql = f"SELECT d FROM generate_series('2026-01-01'::timestamp, '2026-01-10', {interval}) AS g(d)"
+    assert codes(sql) == {ReasonCode.SYNTAX}
