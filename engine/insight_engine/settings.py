@@ -30,6 +30,7 @@ class Settings:
         api_processes: processes that serve the API.
         access_token_ttl_s: seconds an access token is valid.
         worker_concurrency: queries one worker runs at a time.
+        worker_events: whether workers tell a monitor such as Flower what they do, through the broker.
         drain_timeout_s: seconds a stopping worker lets its queries finish before it hands them back.
         result_store: where results are kept: `database`, `folder` or `s3`.
         result_dir: folder of the result store `folder`, shared by API and workers.
@@ -48,6 +49,7 @@ class Settings:
     api_processes: int = 2
     access_token_ttl_s: int = 86_400
     worker_concurrency: int = 4
+    worker_events: bool = False
     drain_timeout_s: int = 290
     result_store: str = "database"
     result_dir: Path = Path("/var/lib/insight/results")
@@ -83,6 +85,12 @@ def _whole(low: int, high: int) -> Callable[[str, str], int]:
         )
 
     return parse
+
+
+def _flag(variable: str, text: str) -> bool:
+    if text in {"true", "false"}:
+        return text == "true"
+    raise ConfigurationError("bad_setting", f"{variable} is {text!r}: set it to true or false")
 
 
 def _path(variable: str, text: str) -> Path:
@@ -125,6 +133,7 @@ _PARSERS: Final[Mapping[str, Callable[[str, str], object]]] = {
     "api_processes": _whole(1, 64),
     "access_token_ttl_s": _whole(60, 2_592_000),
     "worker_concurrency": _whole(1, 256),
+    "worker_events": _flag,
     "drain_timeout_s": _whole(1, 86_400),
     "result_store": _result_store,
     "result_dir": _path,

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from insight_engine.adapters.config.development import refuse_development_secrets
 from insight_engine.cli import exits
 from insight_engine.domain.errors import EngineError
 from insight_engine.settings import Settings
@@ -29,6 +30,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--wait", type=float, default=WAIT_S, metavar="S", help="seconds to wait for the database"
     )
+    parser.add_argument(
+        "--production",
+        action="store_true",
+        help="refuse secrets made for development or copied from examples",
+    )
     parser.set_defaults(run=run)
 
 
@@ -37,6 +43,8 @@ def run(args: Any) -> int:
     settings = Settings.from_env(os.environ)
     configure_logging(settings.log_level)
     try:
+        if args.production:
+            refuse_development_secrets(settings.secrets_dir)
         revision = migrate(settings, args.wait)
     except EngineError as error:
         message = scrub(error.message)

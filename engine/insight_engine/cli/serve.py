@@ -2,10 +2,12 @@
 
 import asyncio
 import os
+import shlex
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from insight_engine.cli import reload
 from insight_engine.cli.start import internal_server, loading, run_folder
 from insight_engine.settings import Settings
 
@@ -38,18 +40,30 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--host", default=None, metavar="ADDRESS", help="embedded: address (default 127.0.0.1)"
     )
+    reload.add_option(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: Any) -> int:
     """Run the sub-command; the exit code."""
     settings = Settings.from_env(os.environ)
+    if args.reload:
+        return reload.supervise(_command(args))
     if args.embedded:
         with loading():
             from insight_engine.cli.embedded import serve_embedded
 
         return serve_embedded(settings, data=args.data, host=args.host or "127.0.0.1", port=args.port)
     return _serve(settings, args.port or settings.api_port)
+
+
+def _command(args: Any) -> str:
+    """The same command without `--reload`."""
+    words = ["serve", *(["--embedded"] if args.embedded else [])]
+    for option in ("data", "port", "host"):
+        if getattr(args, option) is not None:
+            words += [f"--{option}", str(getattr(args, option))]
+    return shlex.join(words)
 
 
 def _serve(settings: Settings, port: int) -> int:

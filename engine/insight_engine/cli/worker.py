@@ -3,6 +3,7 @@
 import os
 from typing import TYPE_CHECKING, Any
 
+from insight_engine.cli import reload
 from insight_engine.cli.start import internal_server, loading, run_folder
 from insight_engine.settings import Settings
 
@@ -20,13 +21,15 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         description="Run INSIGHT_WORKER_CONCURRENCY queries at a time. On SIGTERM it takes no more, lets "
         "those that run end within INSIGHT_DRAIN_TIMEOUT_S, and hands the rest to other workers.",
     )
+    reload.add_option(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: Any) -> int:
     """Run the sub-command; the exit code."""
-    del args
     settings = Settings.from_env(os.environ)
+    if args.reload:
+        return reload.supervise("worker")
     from insight_engine import telemetry
 
     telemetry.configure_logging(settings.log_level)

@@ -91,7 +91,7 @@ class QueryWorker:
             pool="prefork",
             concurrency=self._settings.worker_concurrency,
             quiet=True,
-            without_heartbeat=True,
+            without_heartbeat=not self._settings.worker_events,
             without_gossip=True,
             without_mingle=True,
             loglevel=self._settings.log_level,

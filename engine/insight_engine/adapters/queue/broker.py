@@ -6,6 +6,7 @@ The login is read from its files for every new connection, so a rotated password
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -66,7 +67,18 @@ def celery_app(settings: Settings) -> "Celery":
 
     login = broker_login(settings.secrets_dir)
     app = Celery("insight", set_as_current=False)
-    app.conf.update(**_connection(login, settings.instance), **_tasks(), **_pool(settings.worker_concurrency))
+    app.conf.update(**_connection(login, settings.instance), **_tasks(), **_pool(settings))
+    return app
+
+
+def monitor_app(settings: Settings) -> "Celery":
+    """The same for a monitor, which knows no credential provider: the login is in the address, in memory.
+
+    Raises:
+        ConfigurationError: the broker set is missing or wrong.
+    """
+    app = celery_app(settings)
+    app.conf.update(broker_url=_address(broker_login(settings.secrets_dir)))
     return app
 
 
@@ -106,14 +118,14 @@ def _tasks() -> dict[str, Any]:
     }
 
 
-def _pool(concurrency: int) -> dict[str, Any]:
+def _pool(settings: Settings) -> dict[str, Any]:
     """A worker takes what it can run at once, and is steered by the store alone."""
     return {
-        "worker_concurrency": concurrency,
+        "worker_concurrency": settings.worker_concurrency,
         "worker_prefetch_multiplier": 1,
         "worker_disable_prefetch": True,
         "worker_enable_remote_control": False,
-        "worker_send_task_events": False,
+        "worker_send_task_events": settings.worker_events,
         "worker_hijack_root_logger": False,
         "worker_redirect_stdouts": False,
         "worker_cancel_long_running_tasks_on_connection_loss": False,
@@ -125,6 +137,16 @@ def _celery_url(login: BrokerLogin) -> str:
     provider = f"{FileCredentials.__module__}.{FileCredentials.__qualname__}"
     suffix = f"?credential_provider={provider}" if login.password is not None else ""
     return f"{scheme}://{login.host}:{login.port}/{login.database}{suffix}"
+
+
+def _address(login: BrokerLogin) -> str:
+    scheme = "rediss" if login.tls else "redis"
+    secret = (
+        ""
+        if login.password is None
+        else f"{quote(login.username or '', safe='')}:{quote(login.password, safe='')}@"
+    )
+    return f"{scheme}://{secret}{login.host}:{login.port}/{login.database}"
 
 
 def redis_client(secrets_dir: Path, *, socket_timeout_s: float | None) -> "Redis":

@@ -1,0 +1,50 @@
+"""A Docker engine, ours where there is none, and a copy of the checkout that tests may change."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dev.cluster import paths
+from dev.compose.deployments import Docker, own_docker, persons_docker, stop_own_docker
+
+
+@pytest.fixture(scope="session")
+def docker() -> Iterator[Docker]:
+    """The engine. Without root and without a Docker engine nothing here can run."""
+    found = persons_docker()
+    if found is None and os.geteuid() != 0:
+        pytest.skip("Compose needs a Docker engine, or root to start one: run as root or start Docker")
+    yield found or own_docker()
+    if found is None:
+        stop_own_docker()
+
+
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of what Git tracks, and of what is new, so that no test changes the checkout."""
+    folder = tmp_path_factory.mktemp("checkout")
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=paths.REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in listed.stdout.splitlines():
+        source = paths.REPOSITORY / name
+        if source.is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, folder / name)
+    return folder
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_settings_of_the_person() -> None:
+    """Variables that would change what is deployed."""
+    for name in [name for name in os.environ if name.startswith(("COMPOSE_", "INSIGHT_"))]:
+        if name not in {"INSIGHT_CACHE", "INSIGHT_KUBECONFIG", "INSIGHT_IMAGES"}:
+            del os.environ[name]
