@@ -8,3 +8,4 @@ compile --extra operator pyproject.toml -o requirements/operator.txt
 compile --extra engine pyproject.toml -o requirements/engine.txt
 compile --extra operator --extra engine --extra dev pyproject.toml -o requirements/dev.txt
 compile requirements/bootstrap.in -o requirements/bootstrap.txt
+compile requirements/checkov.in -o requirements/checkov.txt

@@ -60,6 +60,14 @@ TIERS = (
     Tier(
         "unit", "pure logic", 2, 2, tests=("tests/unit", "-n", "2", "--cov", "--cov-report=term:skip-covered")
     ),
+    Tier(
+        "manifests",
+        "kubeconform, kube-score and checkov over what is deployed",
+        3,
+        0.7,
+        ((*BUILD, "kubeconform", "kube-score"),),
+        tests=("tests/scanners",),
+    ),
     Tier("security", "the SQL guard against live databases", 7, 6, tests=("tests/security", "-n", "2")),
     Tier(
         "engine",

@@ -24,6 +24,11 @@ keep() { # keep NAME: standard input becomes that secret, unless it is there
   mv "$folder/.new-$1" "$folder/$1"
 }
 value() { cat "$folder/$1"; }
+uri() { # uri SCHEME LOGIN NAME-OF-ITS-PASSWORD ADDRESS
+  printf '%s://%s:' "$1" "$2"
+  value "$3"
+  printf '@%s' "$4"
+}
 
 random | keep postgres-password
 random | keep database-password
@@ -32,14 +37,14 @@ printf 'admin' | keep admin-username
 random 12 | keep admin-password
 printf 'flower' | keep flower-username
 random 12 | keep flower-password
-printf 'postgresql://postgres:%s@postgres:5432/postgres' "$(value postgres-password)" | keep database-admin-uri
-printf 'postgresql://ie_app_a:%s@postgres:5432/insight' "$(value database-password)" | keep database-uri
-printf 'redis://ie:%s@redis:6379/0' "$(value broker-password)" | keep broker-uri
+uri postgresql postgres postgres-password postgres:5432/postgres | keep database-admin-uri
+uri postgresql ie_app_a database-password postgres:5432/insight | keep database-uri
+uri redis ie broker-password redis:6379/0 | keep broker-uri
 key=$(random 4)
 printf '{"signing": "%s", "keys": [{"kid": "%s", "alg": "HS256", "secret": "%s"}]}\n' "$key" "$key" "$(random 32)" |
   keep jwt-keyset.json
 if [ "$1" = dev ]; then
   random | keep sales-password
-  printf 'postgresql://sales_reader:%s@postgres:5432/sales' "$(value sales-password)" | keep source-sales-uri
+  uri postgresql sales_reader sales-password postgres:5432/sales | keep source-sales-uri
 fi
 echo "The secrets of $1 are in docker/$folder; log in as admin with the password in docker/$folder/admin-password."

@@ -47,6 +47,8 @@ TOOLS = (
     _kubernetes("kube-proxy"),
     GoTool("etcd", "kubernetes", "go.etcd.io/etcd/server/v3"),
     GoTool("helm", "helm", "helm.sh/helm/v4/cmd/helm", "-X helm.sh/helm/v4/internal/version.version=v4.3.1"),
+    GoTool("kubeconform", "kubeconform", "github.com/yannh/kubeconform/cmd/kubeconform"),
+    GoTool("kube-score", "kube-score", "github.com/zegl/kube-score/cmd/kube-score"),
     GoTool("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok"),
     GoTool("local-path-provisioner", "local-path", "github.com/rancher/local-path-provisioner"),
     GoTool("coredns", "coredns", "."),

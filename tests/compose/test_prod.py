@@ -5,6 +5,7 @@ import secrets
 import signal
 import socket
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -21,9 +22,9 @@ STAGE_PROJECT = "insight-test-stage"
 API = "http://localhost:8000"
 GIB = 1024**3
 RUNNING = {"api", "celery_worker", "flower", "postgres", "redis", "vector_store"}
-SLOW = (
+SLOW = (  # some ten seconds
     "SELECT count(*) FROM orders a CROSS JOIN orders b CROSS JOIN customers c CROSS JOIN customers d "
-    "WHERE a.amount + b.amount + c.id < d.id"
+    "WHERE d.id <= 2 AND a.amount + b.amount + c.id < d.id"
 )
 
 
@@ -154,12 +155,14 @@ def test_down_lets_a_running_query_end(prod: Deployment) -> None:
     client = admin(prod)
     query = client.submit("sales", SLOW, wait_s=0).json()
     eventually("the query to run", lambda: client.query(query["id"])["state"] == "running", 60)
+    began = datetime.now(UTC)
     prod.run("down")
     client.close()
     up(prod)
     client = admin(prod)
     ended = client.query(query["id"])
     assert (ended["state"], ended["attempt"]) == ("succeeded", 1), ended
+    assert datetime.fromisoformat(ended["finished_at"]) > began
     assert client.page(query["id"])["rows"]
     client.close()
 

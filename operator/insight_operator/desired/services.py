@@ -33,6 +33,7 @@ def _service(engine: ValidatedEngine, part: str, port_name: str, port: int) -> M
         "spec": {
             "type": "ClusterIP",
             "selector": naming.selector(engine, part),
-            "ports": [{"name": port_name, "port": port, "protocol": "TCP", "targetPort": port_name}],
+            # By number: pods of a Deployment that is being taken over may have no port of that name.
+            "ports": [{"name": port_name, "port": port, "protocol": "TCP", "targetPort": port}],
         }
     }

@@ -27,12 +27,14 @@ def test_every_field_is_read_from_its_variable() -> None:
             "INSIGHT_RESULT_DIR": "/results",
             "INSIGHT_RESULT_TTL_S": "60",
             "INSIGHT_HISTORY_DAYS": "7",
+            "INSIGHT_WORKER_EVENTS": "true",
         }
     )
     assert (settings.instance, settings.log_level, settings.api_processes) == ("vanna", "DEBUG", 3)
     assert (settings.drain_timeout_s, settings.tmp_dir) == (20, Path("/scratch"))
     assert (settings.result_store, settings.result_dir) == ("folder", Path("/results"))
     assert (settings.result_ttl_s, settings.history_days) == (60, 7)
+    assert settings.worker_events is True
 
 
 def test_foreign_variables_are_ignored() -> None:
@@ -51,6 +53,7 @@ def test_foreign_variables_are_ignored() -> None:
         ("INSIGHT_ACCESS_TOKEN_TTL_S", "1"),
         ("INSIGHT_DRAIN_TIMEOUT_S", "٣"),
         ("INSIGHT_LOG_LEVEL", "LOUD"),
+        ("INSIGHT_WORKER_EVENTS", "yes"),
         ("INSIGHT_SECRETS_DIR", "secrets"),
         ("INSIGHT_INSTANCE", "a b"),
         ("INSIGHT_INSTANCE", ""),
