@@ -38,15 +38,17 @@ def make_namespace(kube: Kube) -> None:
     kube.apply(json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}))
 
 
-def install_operator(kube: Kube, helm_program: Path, images: Mapping[str, Image], watch: str) -> str:
-    """Install or upgrade the chart in the namespace, watching another, and wait until it is ready.
+def install_operator(
+    kube: Kube, helm_program: Path, images: Mapping[str, Image], watch: str | tuple[str, ...]
+) -> str:
+    """Install or upgrade the chart in the namespace, watching others, and wait until it is ready.
 
     Raises ClusterError with helm's own words when it does not become ready.
     """
     values = {
         "image": dict(images["operator"]),
         "images": {name: dict(images[name]) for name in ("engine", "postgres", "redis")},
-        "watchNamespaces": [watch],
+        "watchNamespaces": [watch] if isinstance(watch, str) else list(watch),
     }
     flat = [f"--set-json={key}={json.dumps(value)}" for key, value in values.items()]
     return helm(
