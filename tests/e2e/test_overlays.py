@@ -95,10 +95,8 @@ def test_the_day_two_commands_show_what_was_promised(overlay: Kube) -> None:
         assert httpx.get(f"{url}/health", timeout=20).json()["status"] == "ok"
 
 
+@pytest.mark.parametrize("overlay", ["staging"], indirect=True)
 def test_an_undo_goes_back_and_is_held(overlay: Kube) -> None:
-    if overlay.namespace != "vanna-staging":
-        return  # the operator's work is the same; a rollout of three pods takes its time
-
     def level() -> str:
         deployment = overlay.get("deployment", "vanna-api")
         assert deployment is not None
