@@ -163,8 +163,6 @@ spec:
                   server.shutdown()
               signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=end).start())
               server.serve_forever()
-          # As the Service of the operator finds it: by name.
-          ports: [{name: http, containerPort: 8000}]
           readinessProbe: {httpGet: {path: /health, port: 8000}, periodSeconds: 1}
           securityContext:
             {allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {drop: [ALL]}}
