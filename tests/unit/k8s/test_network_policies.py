@@ -93,6 +93,13 @@ def test_each_role_reaches_what_it_needs_and_nothing_else(overlay: str) -> None:
         and direction_allows(policies, "Ingress", places[target], places[source], port)
     }
     assert open_ == ALLOWED
+    # Servers keep others out by themselves, whatever those may send.
+    let_in = {
+        (source, target, port)
+        for source, target, port in product(places, ("postgres", "redis", "migrate", "worker"), PORTS)
+        if direction_allows(policies, "Ingress", places[target], places[source], port)
+    }
+    assert let_in == {row for row in ALLOWED if row[1] in {"postgres", "redis", "migrate", "worker"}}
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
