@@ -6,6 +6,7 @@ so it answers at once whatever is broken.
 
 import hmac
 import json
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -61,13 +62,22 @@ class Drain:
     begin: Callable[[], None]
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Log a fault as everything else is logged; a caller that hung up, as a late probe does, is none."""
+        del request, client_address
+        if not isinstance(sys.exception(), OSError):
+            get_logger("internal").exception("Failed to answer")
+
+
 class InternalServer:
     """Serves metrics, health and load until the process ends."""
 
     def __init__(self, folder: RunFolder, port: int, host: str = "", drain: Drain | None = None) -> None:
         handler = type("Handler", (_Handler,), {"folder": folder, "drain": drain})
-        self._server = ThreadingHTTPServer((host, port), handler)
-        self._server.daemon_threads = True
+        self._server = _Server((host, port), handler)
 
     def start(self) -> None:
         """Serve in the background."""

@@ -29,7 +29,7 @@ def refuse_development_secrets(root: Path) -> None:
                 raise ConfigurationError(
                     "development_secret",
                     f"Secret set {folder.name}: {file} was made for development or copied from an example: "
-                    "make real ones, for Compose with `docker/make-secrets.sh prod`",
+                    "make a real one, for Compose with `docker/make-secrets.sh prod` (or stage)",
                 )
 
 
