@@ -91,8 +91,8 @@ TIERS = (
         2,
         tests=("tests/lifecycle",),
     ),
-    Tier("compose", "the Compose deployments on a real Docker engine", 9, 7, tests=("tests/compose",)),
-    Tier("e2e", "the whole path on a real cluster", 18, 12, ((*BUILD, "helm"),), tests=("tests/e2e",)),
+    Tier("compose", "the Compose deployments on a real Docker engine", 9, 4, tests=("tests/compose",)),
+    Tier("e2e", "the whole path on a real cluster", 22, 18, ((*BUILD, "helm"),), tests=("tests/e2e",)),
 )
 
 
