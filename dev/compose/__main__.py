@@ -69,16 +69,15 @@ def _run(arguments: argparse.Namespace) -> None:
 def _up(deployment: Deployment) -> None:
     name = deployment.name
     make_secrets(deployment)
-    build = [] if deployment.docker.own else ["--build"]
     try:
         with step(f"Starting {name}"):
-            deployment.run("up", "--detach", "--wait", *build)
+            deployment.up()
     except ClusterError as problem:
         logs = deployment.run("logs", "--no-log-prefix", "--tail=5", "migrate")
         raise ClusterError(f"{problem}\nThe migration's last lines:\n{logs}") from None
-    files = " ".join(f"-f {file}" for file in ("docker-compose.yml", FILES[name]))
     say(f"The API answers on http://localhost:{API_PORTS[name]}; log in as admin with the password in")
-    say(f"docker/secrets/{name}/admin-password. Logs: docker-compose {files} logs -f api celery_worker")
+    say(f"docker/secrets/{name}/admin-password.")
+    say(f"Logs: docker-compose {' '.join(deployment.files)} logs -f api celery_worker")
     if deployment.docker.own:
         host = deployment.docker.environment["DOCKER_HOST"]
         say(f"It runs in an engine of its own: export DOCKER_HOST={host}")

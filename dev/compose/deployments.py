@@ -59,9 +59,21 @@ class Deployment:
 
     def command(self, *arguments: str) -> list[str]:
         """Return the `docker-compose` command line."""
-        files = ("docker-compose.yml", FILES[self.name], *self.more)
         project = ["-p", self.project] if self.project else []
-        return [*compose(), *project, *(word for file in files for word in ("-f", file)), *arguments]
+        return [*compose(), *project, *self.files, *arguments]
+
+    @property
+    def files(self) -> list[str]:
+        """The options of `docker-compose` that name its files."""
+        files = ("docker-compose.yml", FILES[self.name], *self.more)
+        return [word for file in files for word in ("-f", file)]
+
+    def up(self) -> None:
+        """Start everything and wait until it is healthy. Our engine has the images; a person's builds them.
+
+        Raises ClusterError with Compose's own words when something does not become healthy.
+        """
+        self.run("up", "--detach", "--wait", *([] if self.docker.own else ["--build"]))
 
     def run(self, *arguments: str) -> str:
         """Run `docker-compose` and return what it printed.

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dev.cluster import gotools, paths
+from dev.cluster import gotools, network, paths
 from dev.cluster.errors import ClusterError
 from dev.cluster.progress import step
 from dev.scanners import kube_schemas
@@ -112,21 +112,15 @@ def _checkov() -> Path:
             shutil.rmtree(draft, ignore_errors=True)
             with step("Installing checkov (a minute, then cached)"):
                 uv = [sys.executable, "-m", "uv"]
-                _run([*uv, "venv", "--quiet", "--relocatable", "--python", sys.executable, str(draft)])
+                network.run([*uv, "venv", "--quiet", "--relocatable", "--python", sys.executable, str(draft)])
                 install = [*uv, "pip", "install", "--quiet", "--require-hashes"]
-                _run([*install, "--python", str(draft / "bin/python"), "--requirement", str(_LOCK)])
+                network.run([*install, "--python", str(draft / "bin/python"), "--requirement", str(_LOCK)])
             draft.replace(folder)
     return folder / "bin" / "checkov"
 
 
 def _key() -> str:
     return hashlib.sha256(sys.version.encode() + _LOCK.read_bytes()).hexdigest()[:12]
-
-
-def _run(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise ClusterError(f"`{' '.join(command)}` failed: {done.stderr.strip()}")
 
 
 def _json(command: list[str], stdin: str) -> Any:

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +9,8 @@ import pytest
 
 from dev.cluster import paths
 from dev.compose.deployments import Docker, own_docker, persons_docker, stop_own_docker
+from dev.compose.golden import VARIABLES
+from support.repository import tracked
 
 
 @pytest.fixture(scope="session")
@@ -27,24 +28,17 @@ def docker() -> Iterator[Docker]:
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of what Git tracks, and of what is new, so that no test changes the checkout."""
     folder = tmp_path_factory.mktemp("checkout")
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=paths.REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for name in listed.stdout.splitlines():
-        source = paths.REPOSITORY / name
-        if source.is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, folder / name)
+    for source in tracked():
+        target = folder / source.relative_to(paths.REPOSITORY)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(source, target)
     return folder
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _no_settings_of_the_person() -> None:
-    """Variables that would change what is deployed."""
-    for name in [name for name in os.environ if name.startswith(("COMPOSE_", "INSIGHT_"))]:
-        if name not in {"INSIGHT_CACHE", "INSIGHT_KUBECONFIG", "INSIGHT_IMAGES"}:
-            del os.environ[name]
+def _no_settings_of_the_person() -> Iterator[None]:
+    """Without variables that would change what is deployed."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in VARIABLES:
+            patch.delenv(name, raising=False)
+        yield

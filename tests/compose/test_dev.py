@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from dev.compose.deployments import Deployment, Docker, make_secrets
-from support.containers import containers, left_behind, processes, service_of, up
+from support.containers import containers, left_behind, processes, service_of
 from support.engine_client import EngineClient
 from support.waiting import eventually
 
@@ -20,7 +20,7 @@ def dev(docker: Docker, checkout: Path) -> Iterator[Deployment]:
     deployment = Deployment("dev", docker, checkout, PROJECT)
     make_secrets(deployment)
     try:
-        up(deployment)
+        deployment.up()
         yield deployment
     finally:
         deployment.run("down", "--volumes")

@@ -13,7 +13,7 @@ import pytest
 
 from dev.cluster.errors import ClusterError
 from dev.compose.deployments import Deployment, Docker, make_secrets
-from support.containers import containers, left_behind, processes, service_of, up
+from support.containers import containers, left_behind, processes, service_of
 from support.engine_client import EngineClient
 from support.waiting import eventually
 
@@ -40,7 +40,7 @@ def prod(docker: Docker, checkout: Path) -> Iterator[Deployment]:
     for name in ("sales-password", "source-sales-uri"):
         (folder / name).chmod(0o444)
     try:
-        up(deployment)
+        deployment.up()
         yield deployment
     finally:
         deployment.run("down", "--volumes")
@@ -158,7 +158,7 @@ def test_down_lets_a_running_query_end(prod: Deployment) -> None:
     began = datetime.now(UTC)
     prod.run("down")
     client.close()
-    up(prod)
+    prod.up()
     client = admin(prod)
     ended = client.query(query["id"])
     assert (ended["state"], ended["attempt"]) == ("succeeded", 1), ended
@@ -171,7 +171,7 @@ def test_staging_runs_beside_it(prod: Deployment, docker: Docker, checkout: Path
     stage = Deployment("stage", docker, checkout, STAGE_PROJECT)
     make_secrets(stage)
     try:
-        up(stage)
+        stage.up()
         assert httpx.get("http://localhost:8100/health").json()["instance"] == "vanna-stage"
         assert httpx.get(f"{API}/health").json()["status"] == "ok"
         own = admin(stage, "http://localhost:8100")
@@ -195,7 +195,7 @@ def test_secrets_of_development_are_refused(docker: Docker, checkout: Path) -> N
     secret.chmod(0o444)
     try:
         with pytest.raises(ClusterError, match="migrate"):
-            up(stage)
+            stage.up()
         said = stage.run("logs", "migrate")
         assert "keyset.json was made for development" in said
         assert "docker/make-secrets.sh" in said

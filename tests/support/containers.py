@@ -6,12 +6,6 @@ from typing import Any
 from dev.compose.deployments import Deployment
 
 
-def up(deployment: Deployment) -> None:
-    """Start everything and wait until it is healthy. Our engine has the images; another's builds them."""
-    build = [] if deployment.docker.own else ["--build"]
-    deployment.run("up", "--detach", "--wait", *build)
-
-
 def containers(deployment: Deployment, service: str = "") -> list[dict[str, Any]]:
     """`docker inspect` of every container of the deployment, ended ones too."""
     names = deployment.run("ps", "--all", "--quiet", *([service] if service else [])).split()

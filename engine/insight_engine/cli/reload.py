@@ -32,7 +32,7 @@ def supervise(command: str) -> int:
 
     watchfiles.run_process(
         SOURCES,
-        target=shlex.join([sys.executable, "-m", "insight_engine", *shlex.split(command)]),
+        target=f"{shlex.quote(sys.executable)} -m insight_engine {command}",
         target_type="command",
         watch_filter=watchfiles.PythonFilter(),
         callback=_tell,

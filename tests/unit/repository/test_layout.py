@@ -1,10 +1,11 @@
 """Rules of the repository that no linter knows."""
 
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
+
+from support.repository import tracked
 
 ROOT = Path(__file__).resolve().parents[3]
 # Written in pieces, so that this file does not match itself.
@@ -18,17 +19,6 @@ _REGISTRY_HOSTS = [
     "repo1?" + r"\.maven\.org",
     "crates" + r"\.io",
 ]
-
-
-def tracked() -> list[Path]:
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return [ROOT / name for name in listed.stdout.splitlines() if (ROOT / name).is_file()]
 
 
 def test_no_file_names_a_package_registry() -> None:

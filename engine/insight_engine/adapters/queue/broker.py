@@ -78,7 +78,7 @@ def monitor_app(settings: Settings) -> "Celery":
         ConfigurationError: the broker set is missing or wrong.
     """
     app = celery_app(settings)
-    app.conf.update(broker_url=_address(broker_login(settings.secrets_dir)))
+    app.conf.update(broker_url=_address_with_login(broker_login(settings.secrets_dir)))
     return app
 
 
@@ -133,20 +133,20 @@ def _pool(settings: Settings) -> dict[str, Any]:
 
 
 def _celery_url(login: BrokerLogin) -> str:
-    scheme = "rediss" if login.tls else "redis"
     provider = f"{FileCredentials.__module__}.{FileCredentials.__qualname__}"
     suffix = f"?credential_provider={provider}" if login.password is not None else ""
-    return f"{scheme}://{login.host}:{login.port}/{login.database}{suffix}"
+    return _address(login) + suffix
 
 
-def _address(login: BrokerLogin) -> str:
+def _address_with_login(login: BrokerLogin) -> str:
+    if login.password is None:
+        return _address(login)
+    return _address(login, f"{quote(login.username or '', safe='')}:{quote(login.password, safe='')}@")
+
+
+def _address(login: BrokerLogin, credentials: str = "") -> str:
     scheme = "rediss" if login.tls else "redis"
-    secret = (
-        ""
-        if login.password is None
-        else f"{quote(login.username or '', safe='')}:{quote(login.password, safe='')}@"
-    )
-    return f"{scheme}://{secret}{login.host}:{login.port}/{login.database}"
+    return f"{scheme}://{credentials}{login.host}:{login.port}/{login.database}"
 
 
 def redis_client(secrets_dir: Path, *, socket_timeout_s: float | None) -> "Redis":
